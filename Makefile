@@ -1,0 +1,34 @@
+# Needs Python >= 3.11 with venv, and make; everything else is installed into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: setup demo test lint lock
+
+setup: .venv/run
+
+.venv/run: requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements/run.txt
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: requirements/dev.txt .venv/run
+	$(PIP) --require-hashes -r requirements/dev.txt
+	touch $@
+
+demo: .venv/run
+	$(BIN)/starsieve demo
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Pins every requirement with its hashes; needs uv. Index addresses are left out on purpose.
+lock:
+	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/run.txt
+	uv pip compile pyproject.toml --group build --extra dev --constraint requirements/run.txt --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/dev.txt
