@@ -1,0 +1,1 @@
+"""The stream: everything that touches Kafka, Redis or an alert packet."""

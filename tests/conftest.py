@@ -1,0 +1,17 @@
+"""What all tests share: where the real data are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data (STARSIEVE_DATA); tests that need it are skipped, saying so, where it is absent."""
+    folder = Path(os.environ.get("STARSIEVE_DATA", DEFAULT_DATA))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}: set STARSIEVE_DATA")
+    return folder
