@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from features.ceilings import raise_ceilings
 from features.check import NO_PERIOD, USABLE, check
 from features.choose import HARMONICS, choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import kernel
 from features.parity import published_period
-from features.search import UNKNOWN, best_blocks, weigh
+from features.search import best_blocks, weigh
 from features.significance import false_alarm_probability
 from features.state import (
     covers_only,
@@ -36,8 +37,11 @@ def lowest_index(baseline, step):
 
 
 @kernel
-def search_period(time, mag, magerr, band_starts, step, ceilings, row):
-    """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means."""
+def search_period(time, mag, magerr, band_starts, step, bounded, ceilings, row):
+    """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means.
+
+    If not `bounded`, the `ceilings` (blocks,) say nothing yet.
+    """
     n, n_bands = time.size, band_starts.size - 1
     weight, signal, shares = np.empty(n), np.empty(n), np.empty(n_bands)
     for band in range(n_bands):
@@ -45,6 +49,8 @@ def search_period(time, mag, magerr, band_starts, step, ceilings, row):
     chi2 = shares.sum()
     shares /= chi2
     baseline = time.max()
+    if not bounded:
+        raise_ceilings(time, weight, signal, band_starts, shares, step, ceilings)
     powers, frequencies = np.full(CERTIFIED, -1, np.float32), np.empty(CERTIFIED)
     found, looked = best_blocks(time, weight, signal, band_starts, shares, 1.0, step, lowest_index(baseline, step),
                                 ceilings, powers, frequencies)  # fmt: skip
@@ -70,20 +76,16 @@ def period_and_state(mjd, mag, magerr, n_seen, old, new, row):
     """
     time = mjd[:n_seen] - mjd[0]
     step, n_blocks = grid_of(time[-1])
-    ceilings = np.full(n_blocks, UNKNOWN)
+    ceilings = np.empty(n_blocks, np.float32)
     hashes = hash_epochs(mjd, mag, magerr)
     sound = is_sound(old)
     useful = sound and covers_only(old, hashes[:n_seen])
     keep = sound and not useful and covers_only(old, hashes)
-    unit = 0.0
-    if useful:
-        chi2 = 0.0
-        weight, signal = np.empty(n_seen), np.empty(n_seen)
-        chi2 = weigh(mag, magerr, 0, n_seen, weight, signal)
-        if read_ceilings(old, step, chi2, ceilings):
-            unit = old_unit(old)
+    chi2 = weigh(mag, magerr, 0, n_seen, np.empty(n_seen), np.empty(n_seen))
+    bounded = useful and read_ceilings(old, step, chi2, ceilings)
+    unit = old_unit(old) if bounded else 0.0
     starts = np.array([0, n_seen])
-    chi2 = search_period(time, mag[:n_seen], magerr[:n_seen], starts, step, ceilings, row)
+    chi2 = search_period(time, mag[:n_seen], magerr[:n_seen], starts, step, bounded, ceilings, row)
     if keep:
         return -1
     size = state_size(n_seen, n_blocks)

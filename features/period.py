@@ -18,7 +18,6 @@ from features.analyse import (
 )
 from features.check import NO_PERIOD, REASONS, USABLE, UnusableLightCurve, check
 from features.grid import grid_of
-from features.search import UNKNOWN
 
 SYNODIC_MONTH, YEAR = 29.530589, 365.25  # days
 
@@ -100,7 +99,7 @@ def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLi
     time = time[order] - time[order].min()
     step, n_blocks = grid_of(time.max())
     row = np.full(N_COLUMNS, np.nan)
-    search_period(time, mag[order], magerr[order], starts, step, np.full(n_blocks, UNKNOWN), row)
+    search_period(time, mag[order], magerr[order], starts, step, False, np.empty(n_blocks, np.float32), row)
     if not row[FREQUENCY] > 0:
         raise UnusableLightCurve("no_period")
     return period_from_row(row.tolist())
