@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from features.aliases import alias_flags
 from features.ceilings import raise_ceilings
 from features.check import NO_PERIOD, USABLE, check
 from features.choose import HARMONICS, choose
@@ -26,8 +27,8 @@ from features.statistics import features_given_period
 N_FEATURES = 16
 CERTIFIED = 15  # best blocks re-ranked
 # Columns of the table of periods.
-FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, N_EPOCHS, LOOKED_AT = range(7)
-N_COLUMNS = 7
+FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, ALIASES, N_EPOCHS, LOOKED_AT = range(8)
+N_COLUMNS = 8
 
 
 @kernel
@@ -62,6 +63,7 @@ def search_period(time, mag, magerr, band_starts, step, bounded, ceilings, row):
     deviation = math.sqrt(shares[last] * chi2 / np.sum(1 / of_last_band**2))
     data = (time, weight, signal, band_starts, shares)
     row[FREQUENCY], row[POWER] = choose(data, deviation, frequencies[:found], step, 1 / baseline)
+    row[ALIASES] = alias_flags(data, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
     return chi2
