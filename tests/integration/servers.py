@@ -218,7 +218,7 @@ def kafka_jars() -> Path:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "starsieve"
     jars = cache / f"kafka-{KAFKA_VERSION}"
     if shutil.which("java") is None:
-        raise Unavailable("Kafka needs Java: apt-get install openjdk-17-jre-headless maven")
+        raise Unavailable("Kafka needs Java: apt-get install default-jre-headless maven")
     if jars.is_dir():
         return jars
     if shutil.which("mvn") is None:
