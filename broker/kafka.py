@@ -32,6 +32,19 @@ class PublishError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that was read."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message to publish."""
 
@@ -66,28 +79,24 @@ class AlertConsumer:
             list(settings.topics), on_assign=_log_rebalance("assigned"), on_revoke=_log_rebalance("revoked")
         )
 
-    def poll(self) -> list[Message]:
+    def poll(self) -> list[Incoming]:
         """The next batch, possibly empty."""
         messages = []
         for message in self._consumer.consume(self._batch_size, timeout=_POLL_S):
-            error = message.error()
-            if error is None:
-                messages.append(message)
-            else:
+            if error := message.error():
                 log.warning("kafka_consume", error=error.str())
+            else:
+                messages.append(_incoming(message))
         return messages
 
-    def positions_after(self, messages: Iterable[Message]) -> list[TopicPartition]:
-        """What to commit once these messages are dealt with."""
-        return _positions((m.topic(), m.partition(), m.offset() + 1) for m in sorted(messages, key=_offset))
-
-    def rewind(self, messages: Iterable[Message]) -> None:
+    def rewind(self, messages: Iterable[Incoming]) -> None:
         """Reads these messages again; those of partitions that were lost are another worker's now."""
-        for position in _positions((m.topic(), m.partition(), m.offset()) for m in sorted(messages, key=_offset)[::-1]):
+        first = {(m.topic, m.partition): m.offset for m in sorted(messages, key=_offset, reverse=True)}
+        for (topic, partition), offset in first.items():
             try:
-                self._consumer.seek(position)
+                self._consumer.seek(TopicPartition(topic, partition, offset))
             except KafkaException as error:
-                log.info("kafka_seek", topic=position.topic, partition=position.partition, error=str(error))
+                log.info("kafka_seek", topic=topic, partition=partition, error=str(error))
 
     def group_metadata(self) -> Any:
         """What proves, inside a transaction, that this consumer still owns its partitions."""
@@ -114,8 +123,8 @@ class Publisher:
         }
         self._start()
 
-    def publish(self, outgoing: Sequence[Outgoing], positions: list[TopicPartition], group_metadata: Any) -> None:
-        """All or nothing.
+    def publish(self, outgoing: Sequence[Outgoing], done: Iterable[Incoming], group_metadata: Any) -> None:
+        """Publishes what goes out and commits what is `done`: all or nothing.
 
         Raises:
             PublishError: nothing was published, nothing committed.
@@ -124,7 +133,7 @@ class Publisher:
             self._producer.begin_transaction()
             for message in outgoing:
                 self._produce(message)
-            self._producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S)
+            self._producer.send_offsets_to_transaction(_positions_after(done), group_metadata, _CALL_S)
             # Once begun, a commit must be seen through: its fate is the cluster's to tell.
             for attempt in self._attempts():
                 with attempt:
@@ -187,14 +196,27 @@ def _is_retriable(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and error.args[0].retriable()
 
 
-def _positions(offsets: Iterable[tuple[str, int, int]]) -> list[TopicPartition]:
-    """One position for each partition: the last that is given."""
-    latest = {(topic, partition): offset for topic, partition, offset in offsets}
-    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in latest.items()]
+def _positions_after(messages: Iterable[Incoming]) -> list[TopicPartition]:
+    last = {(m.topic, m.partition): m.offset for m in sorted(messages, key=_offset)}
+    return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]
 
 
-def _offset(message: Message) -> int:
-    return int(message.offset())
+def _offset(message: Incoming) -> int:
+    return message.offset
+
+
+def _incoming(message: Message) -> Incoming:
+    topic, partition, offset, headers = message.topic(), message.partition(), message.offset(), message.headers()
+    assert topic is not None and partition is not None and offset is not None  # noqa: PT018, S101 - it has no error
+    return Incoming(
+        topic,
+        partition,
+        offset,
+        message.timestamp()[1],
+        message.key(),
+        message.value() or b"",
+        headers if isinstance(headers, list) else [],
+    )
 
 
 def _log_rebalance(event: str) -> Any:

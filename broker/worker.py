@@ -8,11 +8,10 @@ from typing import TypeVar
 
 import redis
 import structlog
-from confluent_kafka import Message
 
 from broker.alerts import Alert, AlertError
 from broker.alerts.packets import decode
-from broker.kafka import AlertConsumer, Outgoing, Publisher, PublishError, ensure_topics
+from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, ensure_topics
 from broker.lightcurves import LightCurves
 from broker.outputs import ENCODERS
 from broker.outputs.message import Provenance, headers
@@ -56,7 +55,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 class Input:
     """One record of one message."""
 
-    message: Message
+    message: Incoming
     record: int
     content: Alert | AlertError
 
@@ -95,15 +94,15 @@ class Worker:
             except redis.RedisError as error:  # the store was still away when we were told to stop
                 log.warning("batch_abandoned", messages=len(messages), error=str(error))
 
-    def _work(self, messages: Sequence[Message]) -> None:
+    def _work(self, messages: Sequence[Incoming]) -> None:
         ingested_ms = _now_ms()
         inputs = [
             Input(message, record, content)
             for message in messages
-            for record, content in enumerate(decode(message.value() or b"", self._settings.survey))
+            for record, content in enumerate(decode(message.value, self._settings.survey))
         ]
         outgoing = self._answer(inputs, ingested_ms)
-        self._publisher.publish(outgoing, self._consumer.positions_after(messages), self._consumer.group_metadata())
+        self._publisher.publish(outgoing, messages, self._consumer.group_metadata())
         log.info("batch", messages=len(messages), outgoing=len(outgoing), milliseconds=_now_ms() - ingested_ms)
 
     def _answer(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
@@ -132,7 +131,7 @@ class Worker:
                 continue
             outcome = next(answers)
             key = _idempotency_key(each)
-            provenance = Provenance(key, each.message.timestamp()[1], ingested_ms, _now_ms())
+            provenance = Provenance(key, each.message.timestamp_ms, ingested_ms, _now_ms())
             outgoing.append(
                 Outgoing(
                     self._settings.kafka.output_topic,
@@ -152,17 +151,17 @@ class Worker:
         texts = [
             ("reason", error.reason),
             ("detail", error.detail),
-            ("topic", message.topic()),
-            ("partition", message.partition()),
-            ("offset", message.offset()),
+            ("topic", message.topic),
+            ("partition", message.partition),
+            ("offset", message.offset),
             ("record", failed.record),
             ("survey", self._settings.survey),
         ]
         return Outgoing(
             self._settings.kafka.dead_letter_topic,
-            message.key(),
-            message.value() or b"",
-            [*(message.headers() or []), *((name, str(text).encode()) for name, text in texts)],
+            message.key,
+            message.value,
+            [*message.headers, *((name, str(text).encode()) for name, text in texts)],
         )
 
     def _patiently(self, call: Callable[[], T]) -> T:
@@ -172,7 +171,7 @@ class Worker:
 
 def _idempotency_key(each: Input) -> str:
     message = each.message
-    return f"{message.topic()}:{message.partition()}:{message.offset()}:{each.record}"
+    return f"{message.topic}:{message.partition}:{message.offset}:{each.record}"
 
 
 def _now_ms() -> int:
