@@ -59,17 +59,20 @@ def merge(parts: Iterable[Epochs]) -> Epochs:
         return rows
     exposure = np.cumsum(first)
     order = np.lexsort((rows["mjd"], rows["mag"], rows["magerr"], rows["flags"], exposure))
-    return rows[order][first]
+    winners: Epochs = rows[order][first]
+    return winners
 
 
 def missing(rows: Epochs, stored: Epochs) -> Epochs:
     """Those of a merged light curve's `rows` that are not in the `stored` one: what has to be written."""
-    return rows[~np.isin(_as_bytes(rows), _as_bytes(stored))]
+    new: Epochs = rows[~np.isin(_as_bytes(rows), _as_bytes(stored))]
+    return new
 
 
 def of_band(rows: Epochs, band: str) -> Epochs:
     """The rows of one band."""
-    return rows[(rows["flags"] & _BAND_MASK) == BANDS.index(band)]
+    selected: Epochs = rows[(rows["flags"] & _BAND_MASK) == BANDS.index(band)]
+    return selected
 
 
 def n_references(rows: Epochs) -> int:

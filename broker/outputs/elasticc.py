@@ -6,7 +6,7 @@ from collections import defaultdict
 import fastavro
 
 import schemas
-from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance
+from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
 from broker.process import Outcome
 from models.serving import Classifier
 
@@ -17,7 +17,7 @@ _NOT_CLASSIFIED = 300
 def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
     """The message of one outcome; classes that share an id in the ELAsTiCC taxonomy are summed."""
     probabilities: dict[int, float] = defaultdict(float)
-    for class_id, probability in zip(classifier.class_ids, outcome.probabilities.tolist()):
+    for _, class_id, probability in classifications(outcome, classifier):
         probabilities[class_id] += probability
     message = io.BytesIO()
     fastavro.schemaless_writer(

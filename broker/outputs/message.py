@@ -32,8 +32,15 @@ def status(outcome: Outcome) -> str:
     return CLASSIFIED if outcome.reason is None else NOT_CLASSIFIED
 
 
+def classifications(outcome: Outcome, classifier: Classifier) -> list[tuple[str, int, float]]:
+    """Class name, ELAsTiCC id and probability of every class; none if the alert was not classified."""
+    if outcome.reason is not None:
+        return []
+    return list(zip(classifier.classes, classifier.class_ids, outcome.probabilities.tolist(), strict=True))
+
+
 def headers(outcome: Outcome, classifier: Classifier) -> list[tuple[str, bytes]]:
-    """Kafka headers, to route by without decoding: survey, status, top class (or reason), classifier and its version."""
+    """Kafka headers, to route by without decoding: survey, status, top class or reason, classifier and its version."""
     if outcome.reason is None:
         answer = ("class", classifier.classes[int(outcome.probabilities.argmax())])
     else:

@@ -9,7 +9,7 @@ from typing import Any
 import fastavro
 
 import schemas
-from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, status
+from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications, status
 from broker.process import Band, Outcome
 from features import FEATURES
 from models.serving import Classifier
@@ -31,7 +31,7 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
             "reason": outcome.reason,
             "classifications": [
                 {"className": name, "classId": class_id, "probability": probability}
-                for name, class_id, probability in zip(classifier.classes, classifier.class_ids, outcome.probabilities)
+                for name, class_id, probability in classifications(outcome, classifier)
             ],
             "bands": [_band(band) for band in outcome.bands],
             "brokerName": BROKER_NAME,
