@@ -23,8 +23,8 @@ from models import ModelError, lightcurves, splits
 FILTERS = {"u": FID_G, "b": FID_G, "B": FID_G, "g": FID_G, "V": FID_R, "Hp": FID_R, "r": FID_R, "R": FID_R}
 FILTERS |= {"i": FID_I, "I": FID_I, "z": FID_I}
 FIELDS, READOUT_CHANNELS = range(245, 845), 64
-# Catalogues quote cautious errors. Measured on Catalina: its four visits within half an hour scatter by 0.23 of the quoted
-# error at 12 mag, by 0.6 at 18 mag. By quoted errors, half of its RR Lyrae stars never are 5 sigma from their own median.
+# Catalogues quote cautious errors. Measured on Catalina: four visits within half an hour scatter by 0.23 of the quoted
+# error at 12 mag, by 0.6 at 18 mag. By quoted errors, half of its RR Lyrae stars are never 5 sigma from their median.
 _SAME_VISIT_D, _MIN_PAIRS, _MIN_NOISE_SHARE = 0.02, 10, 0.1
 _SIGMA_PER_MEDIAN_DEVIATION = 1.4826
 _RELATIVE_FLUX_PER_MAG = np.log(10) / 2.5
@@ -33,10 +33,10 @@ _RELATIVE_FLUX_PER_MAG = np.log(10) / 2.5
 def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool = False) -> list[ObservedStar]:
     """At most `objects` stars, drawn at random, of a folder with objects.parquet and points.parquet; needs pyarrow.
 
-    The catalogue's magnitudes are the total magnitudes, and its times are taken as barycentric mid-exposures: a decoder finds
-    the same light curve again, as far as alerts carry it. The reference flux is the median of each band, and the noise is
-    what visits minutes apart scatter by, as quoted errors are cautious. Epochs more than 30 days before any alert of the
-    star, and those after its last one, are in no packet.
+    The catalogue's magnitudes are the total magnitudes, and its times are taken as barycentric mid-exposures: a decoder
+    finds the same light curve again, as far as alerts carry it. The reference flux is the median of each band, and the
+    noise is what visits minutes apart scatter by, as quoted errors are cautious. Epochs more than 30 days before the
+    star's next alert, and those after its last one, are in no packet.
 
     Args:
         held_out: only stars that the shipped ZTF network was not trained on.
