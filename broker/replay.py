@@ -106,7 +106,7 @@ def ensure_topic(kafka: Mapping[str, str | int], topic: str) -> None:
     Raises:
         ReplayError: Kafka cannot be reached or refuses.
     """
-    admin = AdminClient(dict(kafka))
+    admin = AdminClient({**kafka, "log_level": 2})  # 2: nothing short of critical, for what fails is raised below
     try:
         if topic in admin.list_topics(timeout=CONNECT_S).topics:
             return

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from broker.simulate.catalogue import read_light_curves
 from broker.simulate.invent import invent
 from broker.simulate.observed import ObservedStar
 from broker.simulate.packets import PacketWriter, process_ids
 
-__all__ = ["ObservedStar", "SimulatedAlert", "alerts", "invent"]
+__all__ = ["ObservedStar", "SimulatedAlert", "alerts", "invent", "read_light_curves"]
 
 
 @dataclass(frozen=True, slots=True)
