@@ -86,7 +86,7 @@ class AlertConsumer:
             if error := message.error():
                 log.warning("kafka_consume", error=error.str())
             else:
-                messages.append(_incoming(message))
+                messages.append(incoming(message))
         return messages
 
     def rewind(self, messages: Iterable[Incoming]) -> None:
@@ -205,7 +205,8 @@ def _offset(message: Incoming) -> int:
     return message.offset
 
 
-def _incoming(message: Message) -> Incoming:
+def incoming(message: Message) -> Incoming:
+    """A message without error, with all that it certainly has."""
     topic, partition, offset, headers = message.topic(), message.partition(), message.offset(), message.headers()
     assert topic is not None and partition is not None and offset is not None  # noqa: PT018, S101 - it has no error
     return Incoming(

@@ -1,9 +1,10 @@
 """Packets from files to a topic: single packets, folders of them, and ZTF's nightly archives."""
 
+import gzip
 import tarfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,21 +13,23 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from broker.kafka import MAX_MESSAGE_BYTES
+from broker.settings import KafkaSettings
+
 Packet = tuple[str, bytes]
 
 PACKET_SUFFIX = ".avro"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
-#: Some files hold dozens of alerts in one container (2.5 MB for 56); Kafka's own limit is 1 MB.
-MAX_PACKET_BYTES = 16 * 2**20
 CONNECT_S = 10.0
 # No key: ZTF's topics are not partitioned by object either.
 _PRODUCER = {
     "enable.idempotence": True,  # a retry neither doubles nor reorders packets
     "compression.type": "zstd",
     "linger.ms": 20,
-    "message.max.bytes": MAX_PACKET_BYTES,
+    "message.max.bytes": MAX_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 64 * 1024,
 }
+_TOPIC = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 
 
 class ReplayError(Exception):
@@ -74,7 +77,8 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
     """Name and bytes of every packet; archives are read as a stream and never unpacked to disk.
 
     Raises:
-        ReplayError: a file cannot be read, or an archive is damaged.
+        ReplayError: a file cannot be read, or an archive is damaged; its checksum is known at its end only, when all its
+            packets have been given.
     """
     for file in files:
         try:
@@ -87,11 +91,13 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
 
 
 def _archived(file: Path) -> Iterator[Packet]:
-    with tarfile.open(file, "r|gz") as archive:
-        for member in archive:
-            content = archive.extractfile(member)
-            if content is not None and _is_packet(member.name):
-                yield f"{file}/{member.name}", content.read()
+    with gzip.open(file) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is not None and _is_packet(member.name):
+                    yield f"{file}/{member.name}", content.read()
+        stream.read()  # to the end, where the checksum is: tarfile takes a damaged header for the end of the archive
 
 
 def for_ever(files: list[Path]) -> Iterator[Packet]:
@@ -100,34 +106,33 @@ def for_ever(files: list[Path]) -> Iterator[Packet]:
         yield from packets(files)
 
 
-def ensure_topic(kafka: Mapping[str, str | int], topic: str) -> None:
+def ensure_topic(settings: KafkaSettings, topic: str) -> None:
     """Creates the topic, with room for large packets and the cluster's own number of partitions, unless it exists.
 
     Raises:
         ReplayError: Kafka cannot be reached or refuses.
     """
-    admin = AdminClient(dict(kafka))
+    admin = AdminClient({"log_level": 2, **_connection(settings)})  # 2: critical only; what fails is raised below
     try:
         if topic in admin.list_topics(timeout=CONNECT_S).topics:
             return
-        new = NewTopic(topic, num_partitions=-1, config={"max.message.bytes": str(MAX_PACKET_BYTES)})
+        new = NewTopic(topic, num_partitions=-1, replication_factor=-1, config=_TOPIC)
         admin.create_topics([new], operation_timeout=CONNECT_S)[topic].result()
     except KafkaException as exception:
         error: KafkaError = exception.args[0]
         if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
-            address = kafka.get("bootstrap.servers")
+            address = settings.bootstrap_servers
             raise ReplayError(f"cannot create the topic {topic} on Kafka at {address}: {error.str()}") from exception
 
 
-def send(packets: Iterable[Packet], kafka: Mapping[str, str | int], topic: str, rate: float | None = None) -> Sent:
+def send(packets: Iterable[Packet], settings: KafkaSettings, topic: str, rate: float | None = None) -> Sent:
     """Sends packets to a topic and waits until Kafka has acknowledged them; Ctrl-C ends it early.
 
     Args:
         packets: name (for messages about failures) and bytes of each.
-        kafka: librdkafka's settings, "bootstrap.servers" at least.
         rate: packets per second; as fast as possible without.
     """
-    producer = Producer({**kafka, **_PRODUCER})
+    producer = Producer({**_PRODUCER, **_connection(settings)})
     sent = Sent()
     start = time.monotonic()
     try:
@@ -140,6 +145,10 @@ def send(packets: Iterable[Packet], kafka: Mapping[str, str | int], topic: str, 
     finally:
         producer.flush()
     return sent
+
+
+def _connection(settings: KafkaSettings) -> dict[str, str]:
+    return {"bootstrap.servers": settings.bootstrap_servers, **settings.options}
 
 
 def _produce(producer: Producer, topic: str, name: str, packet: bytes, sent: Sent) -> None:

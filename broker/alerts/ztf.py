@@ -27,7 +27,7 @@ MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves
 MIN_FORCED_SNR = 3  # of the total flux: a cut on the difference would keep only the extremes
 MAG_RANGE = (6.0, 30.0)
 MAX_MAGERR = 1.0
-SENTINEL = -99.0  # ZTF's missing numbers are -99, -999, -9999, -99999
+SENTINELS = (-99.0, -999.0, -9999.0, -99999.0)  # how ZTF writes that there is no number
 _DAY_S = 86400.0
 # Half of ZTF's 30 s. Histories do not carry exptime, and an exposure must have one time wherever it is read.
 _MID_EXPOSURE_DAYS = 15.0 / _DAY_S
@@ -97,7 +97,8 @@ def _detections(rows: Sequence[Row]) -> Epochs:
     # Without a counterpart there is no total flux; a positive difference is kept as such.
     mag = np.where(has_counterpart, mag, np.where(positive, magpsf, np.nan))
     magerr = np.where(has_counterpart, magerr, np.hypot(sigmapsf, ERROR_FLOOR))
-    return _epochs(rows, mag, magerr, real & (magpsf > MAG_RANGE[0]), difference=~has_counterpart)
+    usable = real & (magpsf > MAG_RANGE[0]) & (magpsf < MAG_RANGE[1]) & (sigmapsf > 0)
+    return _epochs(rows, mag, magerr, usable, difference=~has_counterpart)
 
 
 def _forced(rows: Sequence[Row], packet_jd: float) -> Epochs:
@@ -155,7 +156,7 @@ def _reference(row: Row) -> int:
 def _numbers(rows: Iterable[Row], name: str) -> Floats:
     """One column as float64; NaN where a row has no number or one of ZTF's sentinels."""
     values = np.array([np.nan if row.get(name) is None else row[name] for row in rows], np.float64)
-    return np.where(values > SENTINEL, values, np.nan)
+    return np.where(np.isin(values, SENTINELS), np.nan, values)
 
 
 def _is_date(mjd: Floats) -> NDArray[np.bool_]:
