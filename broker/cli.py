@@ -227,8 +227,10 @@ def _send(
 ) -> None:
     """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
     from broker import replay as replaying  # noqa: PLC0415
+    from broker.kafka import create_topics  # noqa: PLC0415
 
-    replaying.ensure_topic(kafka, topic)
+    for error in create_topics(kafka, topic).values():
+        _fail(f"cannot create the topic {topic} on Kafka at {kafka.bootstrap_servers}: {error}", EXIT_FAILED)
     with _progress() as progress:
         sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate)
     typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)

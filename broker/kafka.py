@@ -26,6 +26,7 @@ _CALL_S = 10.0
 _TRANSACTION_TIMEOUT_MS = 10_000
 # New nightly topics are found this fast.
 _METADATA_REFRESH_MS = 10_000
+_CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
 
 
 class PublishError(Exception):
@@ -62,7 +63,6 @@ class AlertConsumer:
         self._batch_size = settings.batch_size
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.bootstrap_servers,
                 "group.id": settings.group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",  # or a topic loses what came before it was discovered
@@ -70,7 +70,7 @@ class AlertConsumer:
                 "partition.assignment.strategy": "cooperative-sticky",
                 "topic.metadata.refresh.interval.ms": _METADATA_REFRESH_MS,
                 "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-                **settings.options,
+                **settings.connection,
             },
             logger=_Logger(),
         )
@@ -114,13 +114,12 @@ class Publisher:
     def __init__(self, settings: KafkaSettings, worker: str, stop: threading.Event) -> None:
         self._stop = stop
         self._config = {
-            "bootstrap.servers": settings.bootstrap_servers,
             "transactional.id": f"{settings.group}-{worker}",
             "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
             "compression.type": "zstd",
             "linger.ms": 5,
             "message.max.bytes": MAX_MESSAGE_BYTES,
-            **settings.options,
+            **settings.connection,
         }
         self._start()
 
@@ -202,19 +201,29 @@ class Publisher:
         return until_stopped(self._stop, _is_retriable, "kafka")
 
 
-def ensure_topics(settings: KafkaSettings) -> None:
-    """Creates the output and dead-letter topics where they are absent; what it may not create, it says."""
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, **settings.options}, logger=_Logger())
-    topics = [
-        NewTopic(topic, num_partitions=-1, replication_factor=-1, config={"max.message.bytes": str(MAX_MESSAGE_BYTES)})
-        for topic in (settings.output_topic, settings.dead_letter_topic)
+def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaException]:
+    """Creates those topics that are absent, with room for large packets and the cluster's own number of partitions.
+
+    Returns what stands in the way, by topic: an operator may have to create it.
+    """
+    admin = AdminClient({**settings.connection, "log_level": _CRITICAL}, logger=_Logger())
+    try:
+        existing = admin.list_topics(timeout=_CALL_S).topics
+    except KafkaException as error:
+        return dict.fromkeys(names, error)
+    wanted = [
+        NewTopic(name, num_partitions=-1, replication_factor=-1, config={"max.message.bytes": str(MAX_MESSAGE_BYTES)})
+        for name in names
+        if name not in existing
     ]
-    for topic, created in admin.create_topics(topics).items():
+    failed = {}
+    for name, creation in (admin.create_topics(wanted, operation_timeout=_CALL_S) if wanted else {}).items():
         try:
-            created.result()
+            creation.result()
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                log.warning("topic_not_created", topic=topic, error=str(error))
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
+                failed[name] = error
+    return failed
 
 
 def _is_retriable(error: BaseException) -> bool:
