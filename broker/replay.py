@@ -18,6 +18,11 @@ Packet = tuple[str, bytes]
 
 PACKET_SUFFIX = ".avro"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+<<<<<<< HEAD
+=======
+CONNECT_S = 10.0
+_READ_BYTES = 2**20
+>>>>>>> simulate
 # No key: ZTF's topics are not partitioned by object either.
 _PRODUCER = {
     "enable.idempotence": True,  # a retry neither doubles nor reorders packets
@@ -74,8 +79,13 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
     """Name and bytes of every packet; archives are read as a stream and never unpacked to disk.
 
     Raises:
+<<<<<<< HEAD
         ReplayError: a file cannot be read, or an archive is damaged; its checksum is known at its end only,
             when all its packets have been given.
+=======
+        ReplayError: a file cannot be read, or an archive is damaged (wrong bits show at its end only: that is where the
+            checksum is).
+>>>>>>> simulate
     """
     for file in files:
         try:
@@ -94,7 +104,10 @@ def _archived(file: Path) -> Iterator[Packet]:
                 content = archive.extractfile(member)
                 if content is not None and _is_packet(member.name):
                     yield f"{file}/{member.name}", content.read()
-        stream.read()  # to the end, where the checksum is: tarfile takes a damaged header for the end of the archive
+        # To the end, where the checksum is; and tarfile takes a damaged header for the end of the archive.
+        while rest := stream.read(_READ_BYTES):
+            if rest.strip(b"\0"):
+                raise tarfile.ReadError("a header is damaged")
 
 
 def for_ever(files: list[Path]) -> Iterator[Packet]:
