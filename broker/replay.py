@@ -18,11 +18,7 @@ Packet = tuple[str, bytes]
 
 PACKET_SUFFIX = ".avro"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
-<<<<<<< HEAD
-=======
-CONNECT_S = 10.0
 _READ_BYTES = 2**20
->>>>>>> simulate
 # No key: ZTF's topics are not partitioned by object either.
 _PRODUCER = {
     "enable.idempotence": True,  # a retry neither doubles nor reorders packets
@@ -31,7 +27,6 @@ _PRODUCER = {
     "message.max.bytes": MAX_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 64 * 1024,
 }
-_TOPIC = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 
 
 class ReplayError(Exception):
