@@ -74,13 +74,8 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
     """Name and bytes of every packet; archives are read as a stream and never unpacked to disk.
 
     Raises:
-<<<<<<< HEAD
-        ReplayError: a file cannot be read, or an archive is damaged; its checksum is known at its end only,
-            when all its packets have been given.
-=======
         ReplayError: a file cannot be read, or an archive is damaged (wrong bits show at its end only: that is where the
             checksum is).
->>>>>>> simulate
     """
     for file in files:
         try:
