@@ -1,13 +1,11 @@
 """Eclipsing binaries: populations of contact, semi-detached and detached pairs, on any cadence."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from models.synthesis.lightcurves import Epochs, Floats
+from models.synthesis.folded import N_PHASES, PHASES, Folded
+from models.synthesis.lightcurves import Floats
 from models.synthesis.roche import ANGLES, Binary, binary_flux
 
-N_PHASES = 512
 CIRCULAR_PERIOD = 2.0  # days: tides have rounded the orbits of shorter ones
 MIN_DEPTH = 0.05  # mag: shallower ones are not found, hence not in any catalogue
 MAX_TRIES = 20
@@ -19,16 +17,7 @@ ECCENTRIC_SHARE = 0.6
 MAX_ECCENTRICITY = 0.6
 
 
-@dataclass(frozen=True)
-class Eclipsing:
-    """n binaries: period days, shape (n, N_PHASES) mag from maximum light over one orbit, start (n,) in orbits."""
-
-    period: Floats
-    shape: Floats
-    start: Floats
-
-
-def eclipsing(rng: np.random.Generator, label: str, n: int) -> Eclipsing:
+def eclipsing(rng: np.random.Generator, label: str, n: int) -> Folded:
     """Draw n binaries of the class EB_EC, EB_ESD or EB_ED that are deep enough to be noticed."""
     draw = {"EB_EC": _contact, "EB_ESD": _semi_detached, "EB_ED": _detached}[label]
     period, shape = np.empty(n), np.empty((n, N_PHASES))
@@ -38,25 +27,14 @@ def eclipsing(rng: np.random.Generator, label: str, n: int) -> Eclipsing:
             shape[i] = orbit_shape(rng, binary, eccentricity)
             if np.ptp(shape[i]) > MIN_DEPTH:
                 break
-    return Eclipsing(period, shape, rng.random(n))
-
-
-def eclipsing_mag(star: Eclipsing, epochs: Epochs) -> Floats:
-    """Magnitudes above maximum light (n_points,)."""
-    index = epochs.index
-    position = ((epochs.mjd / star.period[index] + star.start[index]) % 1.0) * N_PHASES
-    left = position.astype(np.int64) % N_PHASES
-    share = position - np.floor(position)
-    right = (left + 1) % N_PHASES
-    mag: Floats = (1.0 - share) * star.shape[index, left] + share * star.shape[index, right]
-    return mag
+    return Folded(period, shape, rng.random(n))
 
 
 def orbit_shape(rng: np.random.Generator, binary: Binary, eccentricity: float) -> Floats:
     """Magnitudes above maximum (N_PHASES,), equal steps in time, with third light and unequal maxima (O'Connell)."""
     flux = binary_flux(binary)
     flux /= flux.max()
-    angle = orbit_angle(np.arange(N_PHASES) / N_PHASES, eccentricity, rng.uniform(0.0, 2.0 * np.pi))
+    angle = orbit_angle(PHASES, eccentricity, rng.uniform(0.0, 2.0 * np.pi))
     third_light = rng.beta(0.6, 4.0)
     flux = (1.0 - third_light) * np.interp(np.abs(angle), ANGLES, flux) + third_light
     spot = rng.normal(0.0, 0.012) if binary.contact > 0.0 or binary.fill2 > NEAR_LOBE else 0.0

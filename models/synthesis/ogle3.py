@@ -6,7 +6,7 @@ import numpy as np
 
 from models.synthesis.cadence import ogle_cadences
 from models.synthesis.catalog import Catalog
-from models.synthesis.eclipses import eclipsing, eclipsing_mag
+from models.synthesis.eclipses import eclipsing
 from models.synthesis.giants import HABITS, catalogued_giant_mag
 from models.synthesis.lightcurves import Epochs, Floats, Ints, LightCurves
 from models.synthesis.noise import observe_ogle
@@ -94,7 +94,7 @@ def _drawn(rng: np.random.Generator, catalog: Catalog, label: str, epochs: Epoch
     no_period = np.full(n, np.nan)
     if label in ECLIPSING:
         binaries = eclipsing(rng, label, n)
-        return binaries.period, eclipsing_mag(binaries, epochs)
+        return binaries.period, binaries.mag(epochs)
     if label == "ROT":
         period = rotation_period(rng, n)
         return period, rotation_mag(rng, period, epochs)
