@@ -1,0 +1,169 @@
+"""Packets from files to a topic: single packets, folders of them, and ZTF's nightly archives."""
+
+import tarfile
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+Packet = tuple[str, bytes]
+
+PACKET_SUFFIX = ".avro"
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+#: Some files hold dozens of alerts in one container (2.5 MB for 56); Kafka's own limit is 1 MB.
+MAX_PACKET_BYTES = 16 * 2**20
+CONNECT_S = 10.0
+# No key: ZTF's topics are not partitioned by object either.
+_PRODUCER = {
+    "enable.idempotence": True,  # a retry neither doubles nor reorders packets
+    "compression.type": "zstd",
+    "linger.ms": 20,
+    "message.max.bytes": MAX_PACKET_BYTES,
+    "queue.buffering.max.kbytes": 64 * 1024,
+}
+
+
+class ReplayError(Exception):
+    """A path without packets, an unreadable archive, or a Kafka that cannot be reached; says what to do."""
+
+
+@dataclass
+class Sent:
+    """What became of the packets: how many Kafka has acknowledged, and why it has not the others, by name."""
+
+    delivered: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def find(paths: Iterable[Path]) -> list[Path]:
+    """Files with packets: those given, and all .avro, .tar.gz and .tgz files in the folders given, sorted.
+
+    Raises:
+        ReplayError: a path does not exist, or a folder has no such file.
+    """
+    return [file for path in paths for file in _find(path)]
+
+
+def _find(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise ReplayError(f"{path} does not exist; give a packet ({PACKET_SUFFIX}), a folder or an archive (.tar.gz)")
+    found = sorted(file for file in path.rglob("*") if file.is_file() and (is_archive(file) or _is_packet(file.name)))
+    if not found:
+        raise ReplayError(f"{path} has no file that ends with {', '.join((PACKET_SUFFIX, *ARCHIVE_SUFFIXES))}")
+    return found
+
+
+def is_archive(file: Path) -> bool:
+    """Whether a file holds many packets."""
+    return file.name.endswith(ARCHIVE_SUFFIXES)
+
+
+def _is_packet(name: str) -> bool:
+    return name.endswith(PACKET_SUFFIX)
+
+
+def packets(files: Iterable[Path]) -> Iterator[Packet]:
+    """Name and bytes of every packet; archives are read as a stream and never unpacked to disk.
+
+    Raises:
+        ReplayError: a file cannot be read, or an archive is damaged.
+    """
+    for file in files:
+        try:
+            if is_archive(file):
+                yield from _archived(file)
+            else:
+                yield str(file), file.read_bytes()
+        except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+            raise ReplayError(f"cannot read {file}: {error or 'it ends too early'}") from error
+
+
+def _archived(file: Path) -> Iterator[Packet]:
+    with tarfile.open(file, "r|gz") as archive:
+        for member in archive:
+            content = archive.extractfile(member)
+            if content is not None and _is_packet(member.name):
+                yield f"{file}/{member.name}", content.read()
+
+
+def for_ever(files: list[Path]) -> Iterator[Packet]:
+    """The packets of `files`, again and again."""
+    while True:
+        yield from packets(files)
+
+
+def ensure_topic(kafka: Mapping[str, str | int], topic: str) -> None:
+    """Creates the topic, with room for large packets and the cluster's own number of partitions, unless it exists.
+
+    Raises:
+        ReplayError: Kafka cannot be reached or refuses.
+    """
+    admin = AdminClient({**kafka, "log_level": 2})  # 2: nothing short of critical, for what fails is raised below
+    try:
+        if topic in admin.list_topics(timeout=CONNECT_S).topics:
+            return
+        new = NewTopic(topic, num_partitions=-1, config={"max.message.bytes": str(MAX_PACKET_BYTES)})
+        admin.create_topics([new], operation_timeout=CONNECT_S)[topic].result()
+    except KafkaException as exception:
+        error: KafkaError = exception.args[0]
+        if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
+            address = kafka.get("bootstrap.servers")
+            raise ReplayError(f"cannot create the topic {topic} on Kafka at {address}: {error.str()}") from exception
+
+
+def send(packets: Iterable[Packet], kafka: Mapping[str, str | int], topic: str, rate: float | None = None) -> Sent:
+    """Sends packets to a topic and waits until Kafka has acknowledged them; Ctrl-C ends it early.
+
+    Args:
+        packets: name (for messages about failures) and bytes of each.
+        kafka: librdkafka's settings, "bootstrap.servers" at least.
+        rate: packets per second; as fast as possible without.
+    """
+    producer = Producer({**kafka, **_PRODUCER})
+    sent = Sent()
+    start = time.monotonic()
+    try:
+        for number, (name, packet) in enumerate(packets):
+            if rate is not None:
+                _poll_until(producer, start + number / rate)
+            _produce(producer, topic, name, packet, sent)
+    except KeyboardInterrupt:  # the only end of a replay in a loop
+        pass
+    finally:
+        producer.flush()
+    return sent
+
+
+def _produce(producer: Producer, topic: str, name: str, packet: bytes, sent: Sent) -> None:
+    while True:
+        try:
+            producer.produce(topic, packet, on_delivery=partial(_delivered, name, sent))
+        except BufferError:  # the queue is full: wait until Kafka has taken some
+            producer.poll(0.1)
+        except KafkaException as exception:  # refused at once: too large, say
+            sent.failed[name] = exception.args[0].str()
+            return
+        else:
+            producer.poll(0)
+            return
+
+
+def _delivered(name: str, sent: Sent, error: KafkaError | None, _message: Message) -> None:
+    if error is None:
+        sent.delivered += 1
+    else:
+        sent.failed[name] = error.str()
+
+
+def _poll_until(producer: Producer, when: float) -> None:
+    """Waits, and hears meanwhile what has been delivered."""
+    while (remaining := when - time.monotonic()) > 0:
+        producer.poll(remaining)

@@ -1,0 +1,140 @@
+"""One light curve from checks to features; every public function of the package comes through here."""
+
+import math
+
+import numpy as np
+
+from features.check import NO_PERIOD, USABLE, check
+from features.choose import choose
+from features.grid import LONGEST_BASELINE, grid_of
+from features.jit import kernel
+from features.parity import published_period
+from features.search import UNKNOWN, best_blocks, weigh
+from features.significance import false_alarm_probability
+from features.state import (
+    covers_only,
+    hash_epochs,
+    is_sound,
+    old_unit,
+    read_ceilings,
+    state_size,
+    write_state,
+)
+from features.statistics import features_given_period
+
+N_FEATURES = 16
+CERTIFIED = 30  # best blocks re-ranked
+# Columns of the table of periods.
+FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, N_EPOCHS, LOOKED_AT = range(7)
+N_COLUMNS = 7
+
+
+@kernel
+def lowest_index(baseline, step):
+    """Index of the lowest grid frequency whose period fits into the baseline."""
+    return max(0, int(math.ceil(1 / (baseline * step) - 1e-9)) - 1)
+
+
+@kernel
+def search_period(time, mag, magerr, band_starts, step, ceilings, row):
+    """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means."""
+    n, n_bands = time.size, band_starts.size - 1
+    weight, signal, shares = np.empty(n), np.empty(n), np.empty(n_bands)
+    for band in range(n_bands):
+        shares[band] = weigh(mag, magerr, band_starts[band], band_starts[band + 1], weight, signal)
+    chi2 = shares.sum()
+    shares /= chi2
+    baseline = time.max()
+    powers, frequencies = np.full(CERTIFIED, -1, np.float32), np.empty(CERTIFIED)
+    found, looked = best_blocks(time, weight, signal, band_starts, shares, 1.0, step, lowest_index(baseline, step),
+                                ceilings, powers, frequencies)  # fmt: skip
+    row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
+    if found == 0:
+        return chi2
+    row[FREQUENCY], row[POWER] = choose(
+        time, weight, signal, band_starts, shares, frequencies[:found], step, 1 / baseline
+    )
+    row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
+    row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
+    return chi2
+
+
+@kernel
+def period_and_state(mjd, mag, magerr, n_seen, old, new, row):
+    """Search the first `n_seen` epochs of a usable light curve with the state `old` (empty: none).
+
+    Fills `row` and `new` (uint8); returns the bytes used of `new`, or -1 if `old` covers epochs beyond `n_seen` and
+    is to be kept.
+    """
+    time = mjd[:n_seen] - mjd[0]
+    step, n_blocks = grid_of(time[-1])
+    ceilings = np.full(n_blocks, UNKNOWN)
+    hashes = hash_epochs(mjd, mag, magerr)
+    sound = is_sound(old)
+    useful = sound and covers_only(old, hashes[:n_seen])
+    keep = sound and not useful and covers_only(old, hashes)
+    unit = 0.0
+    if useful:
+        chi2 = 0.0
+        weight, signal = np.empty(n_seen), np.empty(n_seen)
+        chi2 = weigh(mag, magerr, 0, n_seen, weight, signal)
+        if read_ceilings(old, step, chi2, ceilings):
+            unit = old_unit(old)
+    starts = np.array([0, n_seen])
+    chi2 = search_period(time, mag[:n_seen], magerr[:n_seen], starts, step, ceilings, row)
+    if keep:
+        return -1
+    size = state_size(n_seen, n_blocks)
+    write_state(hashes[:n_seen], step, chi2, unit, ceilings, new[:size])
+    return size
+
+
+@kernel
+def n_epochs_until(mjd, asof):
+    """Number of epochs of a sorted light curve no later than `asof`."""
+    n = mjd.size
+    while n > 0 and mjd[n - 1] > asof:
+        n -= 1
+    return n
+
+
+@kernel
+def plan_states(mjd, offsets, asof, slots):
+    """Fill `slots` (n + 1,) with where each light curve's new state may be written; 8-byte aligned."""
+    slots[0] = 0
+    for i in range(offsets.size - 1):
+        times = mjd[offsets[i] : offsets[i + 1]]
+        n = n_epochs_until(times, asof[i])
+        size = 0
+        if n > 0 and times[n - 1] - times[0] <= LONGEST_BASELINE:
+            size = state_size(n, grid_of(times[n - 1] - times[0])[1])
+        slots[i + 1] = slots[i] + size
+
+
+@kernel
+def update_batch(mjd, mag, magerr, offsets, asof, old, old_offsets, new, slots, features, rows, sizes, codes):
+    """Check, search and describe every light curve of a batch; see `features.stream.update_many`."""
+    for i in range(offsets.size - 1):
+        a, b = offsets[i], offsets[i + 1]
+        n = n_epochs_until(mjd[a:b], asof[i])
+        sizes[i] = -1
+        codes[i] = check(mjd[a : a + n], mag[a : a + n], magerr[a : a + n])
+        if codes[i] != USABLE:
+            continue
+        sizes[i] = period_and_state(mjd[a:b], mag[a:b], magerr[a:b], n, old[old_offsets[i] : old_offsets[i + 1]],
+                                    new[slots[i] : slots[i + 1]], rows[i])  # fmt: skip
+        if not rows[i, FREQUENCY] > 0:
+            codes[i] = NO_PERIOD
+            continue
+        features_given_period(mjd[a : a + n], mag[a : a + n], magerr[a : a + n], 1 / rows[i, FREQUENCY], features[i])
+
+
+@kernel
+def parity_batch(mjd, mag, magerr, offsets, features, codes):
+    """As `update_batch`, with the published period search and no states."""
+    for i in range(offsets.size - 1):
+        a, b = offsets[i], offsets[i + 1]
+        codes[i] = check(mjd[a:b], mag[a:b], magerr[a:b])
+        if codes[i] == USABLE:
+            period = published_period(mjd[a:b], mag[a:b])
+            features_given_period(mjd[a:b], mag[a:b], magerr[a:b], period, features[i])

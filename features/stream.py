@@ -1,0 +1,178 @@
+"""What a stream calls: features of light curves as they stand, with the search state of last time."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from features.analyse import N_COLUMNS, N_FEATURES, parity_batch, plan_states, update_batch
+from features.check import REASONS, UnusableLightCurve
+from features.period import Period, period_from_row
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Features of n light curves; a row is meaningful only where its reason is None, and NaN elsewhere."""
+
+    features: Floats
+    reasons: list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Updates:
+    """Features, periods and search states of n light curves; where a reason is given, features are NaN, period None."""
+
+    features: Floats
+    periods: list[Period | None]
+    states: list[bytes | None]
+    reasons: list[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Features (16,), period and search state of one light curve."""
+
+    features: Floats
+    period: Period
+    state: bytes | None
+
+
+def _as_floats(values: ArrayLike) -> Floats:
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def _as_offsets(offsets: ArrayLike, n_epochs: int) -> NDArray[np.int64]:
+    checked = np.ascontiguousarray(offsets, dtype=np.int64)
+    if (
+        checked.ndim != 1
+        or checked.size == 0
+        or checked[0] < 0
+        or checked[-1] > n_epochs
+        or (np.diff(checked) < 0).any()
+    ):
+        raise ValueError(f"offsets must rise from 0 to at most {n_epochs}, the number of epochs")
+    return checked
+
+
+def _as_light_curves(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    arrays = _as_floats(mjd), _as_floats(mag), _as_floats(magerr)
+    if any(a.ndim != 1 or a.shape != arrays[0].shape for a in arrays):
+        raise ValueError(f"mjd, mag and magerr must have one length, got {[a.shape for a in arrays]}")
+    return arrays
+
+
+def _slices(n: int, threads: int) -> list[tuple[int, int]]:
+    edges = np.linspace(0, n, threads + 1).astype(int).tolist()
+    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+
+
+def update_many(
+    states: Sequence[bytes | None],
+    mjd: ArrayLike,
+    mag: ArrayLike,
+    magerr: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    asof: ArrayLike | None = None,
+    threads: int = 1,
+) -> Updates:
+    """Features of n light curves as they stand, with and for the search states.
+
+    Light curve i is mjd, mag, magerr[offsets[i]:offsets[i + 1]], sorted by time (days, magnitudes); `offsets` has
+    n + 1 entries. `states[i]` is what an earlier update of the object returned, or None; it changes the cost, never
+    the result. Epochs later than `asof[i]` are ignored; a state that covers some of them is handed back as it is.
+    Releases the GIL.
+    """
+    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
+    offsets = _as_offsets(offsets, mjd.size)
+    n = offsets.size - 1
+    if len(states) != n:
+        raise ValueError(f"{len(states)} states for {n} light curves")
+    until = np.full(n, np.inf) if asof is None else _as_floats(asof)
+    if until.shape != (n,):
+        raise ValueError(f"asof must have one time per light curve, got {until.shape} for {n}")
+    # A state is a multiple of 8 bytes long; one that is not would break the alignment of those behind it.
+    usable = [s if s is not None and len(s) % 8 == 0 else b"" for s in states]
+    old = np.frombuffer(b"".join(usable), np.uint8)
+    old_offsets = np.zeros(n + 1, np.int64)
+    np.cumsum([len(s) for s in usable], out=old_offsets[1:])
+    slots = np.empty(n + 1, np.int64)
+    plan_states(mjd, offsets, until, slots)
+    new = np.empty(slots[-1], np.uint8)
+    features, rows = np.full((n, N_FEATURES), np.nan), np.full((n, N_COLUMNS), np.nan)
+    sizes, codes = np.empty(n, np.int64), np.empty(n, np.int64)
+
+    def run(part: tuple[int, int]) -> None:
+        a, b = part
+        update_batch(mjd, mag, magerr, offsets[a : b + 1], until[a:b], old, old_offsets[a : b + 1], new,
+                     slots[a : b + 1], features[a:b], rows[a:b], sizes[a:b], codes[a:b])  # fmt: skip
+
+    _in_threads(run, n, threads)
+    buffer = new.tobytes()
+    reasons = [REASONS[code] for code in codes.tolist()]
+    kept = zip(states, slots.tolist(), sizes.tolist(), strict=False)
+    return Updates(
+        features=features,
+        periods=[None if reason else period_from_row(row) for row, reason in zip(rows.tolist(), reasons, strict=True)],
+        states=[state if size < 0 else buffer[slot : slot + size] for state, slot, size in kept],
+        reasons=reasons,
+    )
+
+
+def _in_threads(run: Callable[[tuple[int, int]], None], n: int, threads: int) -> None:
+    parts = _slices(n, threads)
+    if len(parts) <= 1:
+        for part in parts:
+            run(part)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, parts))
+
+
+def update(
+    state: bytes | None, mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, asof: float | None = None
+) -> Update:
+    """Features, period and new state of one light curve; see `update_many`. Raises UnusableLightCurve."""
+    until = None if asof is None else [asof]
+    result = update_many([state], mjd, mag, magerr, [0, len(np.atleast_1d(mjd))], asof=until)
+    if result.reasons[0] is not None or result.periods[0] is None:
+        raise UnusableLightCurve(result.reasons[0] or "no_period")
+    return Update(result.features[0], result.periods[0], result.states[0])
+
+
+def extract_many(
+    mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, offsets: ArrayLike, *, parity: bool = False, threads: int = 1
+) -> Batch:
+    """Features of n light curves, without states; arguments as for `update_many`.
+
+    With `parity` the period is that of the published search, whatever it is worth, to feed the published network.
+    """
+    if not parity:
+        n = len(np.atleast_1d(offsets)) - 1
+        result = update_many([None] * n, mjd, mag, magerr, offsets, threads=threads)
+        return Batch(result.features, result.reasons)
+    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
+    offsets = _as_offsets(offsets, mjd.size)
+    n = offsets.size - 1
+    features, codes = np.full((n, N_FEATURES), np.nan), np.empty(n, np.int64)
+
+    def run(part: tuple[int, int]) -> None:
+        a, b = part
+        parity_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
+
+    _in_threads(run, n, threads)
+    return Batch(features, [REASONS[code] for code in codes.tolist()])
+
+
+def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool = False) -> Floats:
+    """The 16 features of one light curve in any order of time (days, magnitudes): (16,). Raises UnusableLightCurve."""
+    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
+    order = np.argsort(mjd, kind="stable")
+    batch = extract_many(mjd[order], mag[order], magerr[order], [0, mjd.size], parity=parity)
+    if batch.reasons[0] is not None:
+        raise UnusableLightCurve(batch.reasons[0])
+    return batch.features[0]
