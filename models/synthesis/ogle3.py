@@ -10,7 +10,7 @@ from models.synthesis.eclipses import eclipsing
 from models.synthesis.giants import HABITS, catalogued_giant_mag
 from models.synthesis.lightcurves import Epochs, Floats, Ints, LightCurves
 from models.synthesis.noise import observe_ogle
-from models.synthesis.pulsators import blazhko_mag, pulsation, pulsator_mag
+from models.synthesis.pulsators import blazhko_swing, pulsation, pulsator_mag
 from models.synthesis.stochastic import blue_variable_mag, quasar_mag, rotation_mag, rotation_period
 
 CHUNK = 250  # objects held in memory at once: about 40 MB
@@ -84,8 +84,8 @@ def _catalogued(rng: np.random.Generator, catalog: Catalog, label: str, rows: In
     """Deviations from the mean (n_points,) of catalogue stars."""
     if label in HABITS:
         return catalogued_giant_mag(rng, label, catalog, rows, epochs)
-    star = pulsation(rng, catalog, rows)
-    return blazhko_mag(rng, star, epochs) if label == "RRL_ab" else pulsator_mag(star, epochs.mjd, epochs.index)
+    mag = pulsator_mag(pulsation(rng, catalog, rows), epochs.mjd, epochs.index)
+    return blazhko_swing(rng, epochs) * mag if label == "RRL_ab" else mag
 
 
 def _drawn(rng: np.random.Generator, catalog: Catalog, label: str, epochs: Epochs) -> tuple[Floats, Floats]:

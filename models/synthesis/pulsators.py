@@ -15,7 +15,6 @@ PHASE_GRID = np.arange(128) / 128.0
 # Blazhko effect: a third of the RRab (OGLE-III: ~20 % in the LMC, ~30 % in the bulge), modulated by 5 to 50 %.
 BLAZHKO_SHARE = 0.3
 BLAZHKO_DEPTH = (0.05, 0.5)
-BLAZHKO_PHASE = 0.03  # cycles at full depth
 BLAZHKO_PERIOD = (15.0, 300.0)
 
 
@@ -62,17 +61,13 @@ def pulsator_mag(star: Pulsation, mjd: Floats, index: Ints) -> Floats:
     return total
 
 
-def blazhko_mag(rng: np.random.Generator, star: Pulsation, epochs: Epochs) -> Floats:
-    """As pulsator_mag, with the first mode of some stars modulated in amplitude and phase."""
-    n_stars, mjd, index = len(epochs), epochs.mjd, epochs.index
-    depth = rng.uniform(*BLAZHKO_DEPTH, n_stars) * (rng.random(n_stars) < BLAZHKO_SHARE)
-    slow_period = np.exp(rng.uniform(np.log(BLAZHKO_PERIOD[0]), np.log(BLAZHKO_PERIOD[1]), n_stars))
-    slow = TWO_PI * (mjd / slow_period[index] + rng.random(n_stars)[index])
-    lag = rng.uniform(0.0, TWO_PI, n_stars)[index]
-    shift = BLAZHKO_PHASE * (depth / BLAZHKO_DEPTH[1])[index] * np.cos(slow + lag)
-    moved = mjd + shift * star.period[index, 0]
-    swing: Floats = 1.0 + depth[index] * np.cos(slow)
-    return swing * pulsator_mag(star, moved, index)
+def blazhko_swing(rng: np.random.Generator, epochs: Epochs) -> Floats:
+    """Factors (n_points,) of the amplitude of RRab stars, some of which are modulated."""
+    n, index = len(epochs), epochs.index
+    depth = rng.uniform(*BLAZHKO_DEPTH, n) * (rng.random(n) < BLAZHKO_SHARE)
+    period = np.exp(rng.uniform(np.log(BLAZHKO_PERIOD[0]), np.log(BLAZHKO_PERIOD[1]), n))
+    swing: Floats = 1.0 + depth[index] * np.cos(TWO_PI * (epochs.mjd / period[index] + rng.random(n)[index]))
+    return swing
 
 
 def _continue_series(amplitude: Floats, phase: Floats) -> None:

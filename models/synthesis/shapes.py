@@ -16,6 +16,10 @@ MAX_GAP = 0.12  # of a period without a point, for a series of more than three o
 SMOOTH_ORDER = 3
 MIN_WIDTH, MAX_WIDTH = 0.004, 0.12  # of a dip, in periods
 MIN_IN_ECLIPSE = 6
+DEEP = 0.5  # of a dip's depth
+SIMPLER = 1.01  # a higher order must predict this much better
+MIN_FREEDOM = 0.05
+MIN_IN_BIN = 3
 
 
 @dataclass(frozen=True)
@@ -63,18 +67,17 @@ def _best_series(x: Floats, mag: Floats, weight: Floats, max_order: int) -> tupl
     design = _harmonics(x, max_order)
     q, r = np.linalg.qr(design * weight[:, None])
     projection = q.T @ (mag * weight)
-    best, best_error = 1, np.inf
+    errors = np.empty(max_order)
     for order in range(1, max_order + 1):
         used = 2 * order + 1
         residual = mag * weight - q[:, :used] @ projection[:used]
         leverage = (q[:, :used] ** 2).sum(axis=1)
-        error = float(np.mean((residual / np.maximum(1.0 - leverage, 0.05)) ** 2))
-        if error < best_error:
-            best, best_error = order, error
+        errors[order - 1] = np.mean((residual / np.maximum(1.0 - leverage, MIN_FREEDOM)) ** 2)
+    best = int(np.argmax(errors <= SIMPLER * errors.min()))  # the first that is good enough
     mean = np.average(mag, weights=weight**2)
     variance = float(np.mean(((mag - mean) * weight) ** 2))
-    used = 2 * best + 1
-    return best, 1.0 - best_error / variance, np.linalg.solve(r[:used, :used], projection[:used])
+    used = 2 * best + 3
+    return best + 1, 1.0 - float(errors[best]) / variance, np.linalg.solve(r[:used, :used], projection[:used])
 
 
 def eclipse_shape(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> Shape | None:
@@ -94,7 +97,7 @@ def eclipse_shape(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> Sh
     residual = mag - _eclipses(x, fit.x)
     scatter = TO_SIGMA * float(np.median(np.abs(residual)))
     deep = _dip(x - fit.x[3], fit.x[5], fit.x[6])
-    if (deep > 0.5).sum() < MIN_IN_ECLIPSE:
+    if (deep > DEEP).sum() < MIN_IN_ECLIPSE:
         return None
     kept = np.abs(residual) < CLIP * max(scatter, float(np.median(magerr)))
     explained = 1.0 - float(residual[kept].var() / mag[kept].var())
@@ -103,9 +106,9 @@ def eclipse_shape(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> Sh
 
 
 def _deepest_phase(x: Floats, mag: Floats, n_bins: int = 40) -> float:
-    """Centre of the faintest of n_bins phase bins that hold three points or more."""
+    """Centre of the faintest of n_bins phase bins that hold enough points."""
     which = (x * n_bins).astype(np.int64)
-    medians = [np.median(mag[which == b]) if (which == b).sum() > 2 else -np.inf for b in range(n_bins)]
+    medians = [np.median(mag[which == b]) if (which == b).sum() >= MIN_IN_BIN else -np.inf for b in range(n_bins)]
     return (int(np.argmax(medians)) + 0.5) / n_bins
 
 
@@ -121,4 +124,5 @@ def _eclipses(x: Floats, p: Floats) -> Floats:
     """Base with reflection and ellipsoidal terms, and two dips: 11 parameters as in eclipse_shape."""
     turn = 2.0 * np.pi * (x - p[3])
     base: Floats = p[0] + p[1] * np.cos(turn) + p[2] * np.cos(2.0 * turn)
-    return base + p[4] * _dip(x - p[3], p[5], p[6]) + p[8] * _dip(x - p[7], p[9], p[10])
+    base += p[4] * _dip(x - p[3], p[5], p[6]) + p[8] * _dip(x - p[7], p[9], p[10])
+    return base
