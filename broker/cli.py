@@ -257,7 +257,7 @@ def _stop_on_signals() -> threading.Event:
     """
     stop = threading.Event()
     received, sent = socket.socketpair()
-    sent.setblocking(False)
+    sent.setblocking(False)  # noqa: FBT003 - its signature
     signal.set_wakeup_fd(sent.fileno())
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda _number, _frame: None)

@@ -155,9 +155,11 @@ class Publisher:
 
         def send(producer: Producer) -> None:
             try:
-                sent.set_result(producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S))
+                producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S)
             except KafkaException as error:
                 sent.set_exception(error)
+            else:
+                sent.set_result(None)
 
         threading.Thread(target=send, args=(self._producer,), daemon=True).start()
         sent.result(_CALL_S + 1)

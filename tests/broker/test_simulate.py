@@ -65,6 +65,15 @@ def test_a_seed_gives_one_stream_and_another_seed_another(stars, stream):
     assert not {star.object_id for star in other} & {star.object_id for star in stars}
 
 
+def test_a_star_is_the_same_among_more_stars_and_over_more_nights(stars):
+    more = simulate.invent(objects=90, nights=70, seed=5)
+    for star, same in zip(stars, more[:60], strict=True):
+        assert (same.object_id, same.label, same.period) == (star.object_id, star.label, star.period)
+        assert (same.ra, same.dec, same.field, same.rcid) == (star.ra, star.dec, star.field, star.rcid)
+        for fid in (FID_G, FID_R):
+            assert same.reference[same.fid == fid][0] == star.reference[star.fid == fid][0]
+
+
 def test_packets_are_those_of_the_upstream_schema(records, data_dir):
     upstream = _upstream(data_dir)
     for record in records[::7]:
