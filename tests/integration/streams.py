@@ -57,7 +57,7 @@ class Stream:
             "kafka__group": self.group,
             "kafka__output_topic": self.outcomes,
             "kafka__dead_letter_topic": self.dead_letters,
-            "kafka__batch_size": "20",
+            "kafka__batch_size": "5",  # many transactions, to be hit in the middle of one
             **settings,
         }
         environment = os.environ | {f"STARSIEVE_{key.upper()}": value for key, value in told.items()}
@@ -93,7 +93,10 @@ class Stream:
 
     def members(self) -> int:
         """How many workers Kafka counts in the group; 0 while it reassigns partitions."""
-        group = self._admin.describe_consumer_groups([self.group])[self.group].result(TIMEOUT)
+        try:
+            group = self._admin.describe_consumer_groups([self.group])[self.group].result(TIMEOUT)
+        except KafkaException:  # as in progress()
+            return 0
         return len(group.members) if group.state.name == "STABLE" else 0
 
     def wait_for_members(self, count: int) -> None:

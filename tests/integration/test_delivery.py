@@ -18,7 +18,8 @@ SHORT_SESSION = '{"session.timeout.ms": "6000"}'
 
 def test_two_workers_share_what_there_is(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url, partitions=4)
-    sent = night(stars=5, alerts=60)  # five stars over four partitions: each partition has alerts of each star
+    # Five stars over four partitions: each partition has alerts of each star. Each epoch is in one alert only.
+    sent = night(stars=5, alerts=60, history_days=0)
     workers = [stream.worker("one"), stream.worker("two")]
     stream.wait_for_members(2)
     stream.produce(sent)

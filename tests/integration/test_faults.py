@@ -1,5 +1,6 @@
 """Servers that go away and come back, and packets that make no sense: the stream goes on, and nothing disappears."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -87,6 +88,28 @@ def test_kafka_goes_away_and_comes_back(own_kafka: Kafka, redis_url: str, make_s
     stream.finish(len(sent))
     assert_each_alert_answered_once(stream)
     assert_stored(redis_url, sent)
+
+
+def test_worker_stops_while_its_servers_are_away(own_kafka: Kafka, own_redis: Redis, make_stream: MakeStream) -> None:
+    stream = make_stream(own_kafka.address, own_redis.address)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    for server in (own_redis, own_kafka):
+        worker = stream.worker(type(server).__name__)
+        stream.wait_for(stream.progress() + 40)
+        server.kill()
+        worker.send(signal.SIGTERM)
+        assert worker.wait(TIMEOUT) == 0
+        server.start()
+    own_kafka.stop()
+    worker = stream.worker("too-early")
+    time.sleep(AWAY)
+    worker.send(signal.SIGTERM)
+    assert worker.wait(TIMEOUT) == 0
+    own_kafka.start()
+    stream.worker("last")
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
 
 
 def test_redis_with_tls(kafka: str, rediss: str, make_stream: MakeStream) -> None:
