@@ -325,7 +325,10 @@ def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_pat
 @pytest.mark.parametrize(
     ("curve", "message"),
     [
-        (("V", np.arange(300.0, 330.0), np.full(30, 15.0), 0.05), "no star with epochs between 1990 and 2060"),
+        (
+            ("V", np.arange(300.0, 330.0), np.full(30, 15.0), 0.05),
+            "no star with a position and epochs from 1990 to 2060",
+        ),
         (("Q", 55000 + np.arange(30.0), np.full(30, 15.0), 0.05), "band 'Q'"),
     ],
 )
