@@ -47,21 +47,21 @@ def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool =
     Raises:
         ModelError: the folder cannot be read, or has no star that can be simulated.
     """
-    rows = _columns(folder / "objects.parquet", ["object_id", "label", "period", "ra", "dec"])
-    rows = [row for row in rows.to_pylist() if row["ra"] is not None and row["dec"] is not None]
+    rows = _columns(folder / "objects.parquet", ["object_id", "label", "period", "ra", "dec"]).to_pylist()
+    rows = [row for row in rows if row["ra"] is not None and row["dec"] is not None]
     rows = [row for row in rows if not held_out or splits.held_out(row["object_id"])]
+    if not rows:
+        raise ModelError(f"{folder} has no {'held-out ' * held_out}star with a position (ra, dec)")
     drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:objects])
     rows = [rows[number] for number in drawn]
     curves = _light_curves(folder, rows)
-    if not curves.epochs.any():
-        raise ModelError(
-            f"{folder} has no star with a position and epochs from 1990 to 2060 (MJD), as alerts need them"
-        )
-    pieces: dict[int, list[int]] = {}
-    for piece, owner in enumerate(curves.owner.tolist()):
-        if curves.epochs[piece]:
-            pieces.setdefault(owner, []).append(piece)
-    return [_observed(folder.name, rows[owner], [_band(curves, piece) for piece in of]) for owner, of in pieces.items()]
+    bands: dict[int, list[tuple[Array, ...]]] = {}
+    for piece in np.flatnonzero(curves.epochs).tolist():
+        bands.setdefault(int(curves.owner[piece]), []).append(_band(curves, piece))
+    if not bands:
+        raise ModelError(f"{folder} has no star with epochs between 1990 and 2060 (MJD {FIRST_MJD} to {LAST_MJD})")
+    survey = folder.resolve().name
+    return [_observed(survey, rows[owner], of_star) for owner, of_star in bands.items()]
 
 
 def _light_curves(folder: Path, rows: list[Row]) -> lightcurves.BandLightCurves:

@@ -327,7 +327,7 @@ def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_pat
     [
         (
             ("V", np.arange(300.0, 330.0), np.full(30, 15.0), 0.05),
-            "no star with a position and epochs from 1990 to 2060",
+            "no star with epochs between 1990 and 2060",
         ),
         (("Q", 55000 + np.arange(30.0), np.full(30, 15.0), 0.05), "band 'Q'"),
     ],
@@ -335,6 +335,14 @@ def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_pat
 def test_light_curves_that_cannot_be_simulated_are_refused_with_a_reason(tmp_path, curve, message):
     with pytest.raises(ModelError, match=message):
         simulate.read_light_curves(_catalogue(tmp_path, {"a": curve}), 1, seed=1)
+
+
+def test_stars_without_a_position_are_left_out(tmp_path):
+    folder = _catalogue(tmp_path, {"a": ("V", *_singles(), 0.05)})
+    table = parquet.read_table(folder / "objects.parquet")
+    parquet.write_table(table.set_column(3, "ra", pa.array([None], pa.float64())), folder / "objects.parquet")
+    with pytest.raises(ModelError, match="no star with a position"):
+        simulate.read_light_curves(folder, 1, seed=1)
 
 
 def test_a_folder_without_light_curves_is_refused(tmp_path):
