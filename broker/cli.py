@@ -1,15 +1,16 @@
 """The command `starsieve`: what each command takes, and nothing of what it does.
 
-Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting.
+Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
 """
 
 import logging
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import structlog
@@ -34,6 +35,7 @@ Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; 
 
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
+EXIT_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 
 
 @app.command()
@@ -225,8 +227,10 @@ def _send(
 ) -> None:
     """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
     from broker import replay as replaying  # noqa: PLC0415
+    from broker.kafka import create_topics  # noqa: PLC0415
 
-    replaying.ensure_topic(kafka, topic)
+    for error in create_topics(kafka, topic).values():
+        _fail(f"cannot create the topic {topic} on Kafka at {kafka.bootstrap_servers}: {error}", EXIT_FAILED)
     with _progress() as progress:
         sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate)
     typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)
@@ -246,16 +250,25 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second has its default effect, the end of the process."""
+    """Set by the first SIGTERM or SIGINT; the second ends the process at once.
+
+    A thread reads the signals: Python's own handlers wait until the main thread is back from librdkafka, which may take
+    as long as Kafka is away.
+    """
     stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
-
+    received, sent = socket.socketpair()
+    sent.setblocking(False)  # noqa: FBT003 - its signature
+    signal.set_wakeup_fd(sent.fileno())
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, on_signal)
+        signal.signal(each, lambda _number, _frame: None)
+
+    def read_signals() -> None:
+        with sent, received:
+            received.recv(1)
+            stop.set()
+            os._exit(EXIT_BY_SIGNAL + received.recv(1)[0])
+
+    threading.Thread(target=read_signals, daemon=True).start()
     return stop
 
 

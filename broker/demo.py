@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -16,7 +17,7 @@ from rich.table import Table
 
 from broker import simulate, worker
 from broker.alerts import avro
-from broker.embedded import embedded_kafka, embedded_redis
+from broker.embedded import ERRORS_ONLY, embedded_kafka, embedded_redis
 from broker.kafka import incoming
 from broker.outputs.message import CLASSIFIED
 from broker.settings import KafkaSettings, RedisSettings, Settings
@@ -30,6 +31,8 @@ NIGHTS = 60
 MAX_IN_FLIGHT = 150
 PATIENCE_S = 60.0
 _CALL_S = 10.0
+# The in-process Kafka answers a fetch only when its time is up. No word of librdkafka's below an error.
+_OPTIONS = {"fetch.wait.max.ms": "10", "log_level": str(ERRORS_ONLY)}
 
 
 @dataclass
@@ -105,9 +108,10 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
     with embedded_kafka() as address, embedded_redis() as redis:
         settings = Settings(
             worker="demo",
-            kafka=KafkaSettings(bootstrap_servers=address, topics=[TOPIC], options={"fetch.wait.max.ms": "10"}),
+            kafka=KafkaSettings(bootstrap_servers=address, topics=[TOPIC], options=_OPTIONS),
             redis=RedisSettings(url=redis),
         )
+        _create_topics(settings.kafka)
         stop = threading.Event()
         thread = threading.Thread(target=worker.run, args=(settings, stop), daemon=True)
         thread.start()
@@ -122,9 +126,8 @@ def _exchange(
     alerts: Iterator[SimulatedAlert], kafka: KafkaSettings, summary: Summary, thread: threading.Thread
 ) -> Iterator[Message]:
     """Sends alerts as fast as they are answered, and yields the answers."""
-    address = {"bootstrap.servers": kafka.bootstrap_servers}
     more, last = True, time.monotonic()
-    with Producer({**address, "linger.ms": 5}) as producer, _reader(kafka) as answers:
+    with Producer({**kafka.connection, "linger.ms": 5}) as producer, _reader(kafka) as answers:
         while (more or not summary.complete) and thread.is_alive() and time.monotonic() - last < PATIENCE_S:
             while more and summary.alerts - summary.outcomes < MAX_IN_FLIGHT:
                 alert = next(alerts, None)
@@ -140,11 +143,16 @@ def _exchange(
                 yield message
 
 
+def _create_topics(kafka: KafkaSettings) -> None:
+    """Asks for each topic: the in-process Kafka, which knows no other way, then creates it."""
+    admin = AdminClient(kafka.connection)
+    for topic in (*kafka.topics, kafka.output_topic, kafka.dead_letter_topic):
+        admin.list_topics(topic, timeout=_CALL_S)
+
+
 def _reader(kafka: KafkaSettings) -> Consumer:
-    """Reads outcomes and dead letters from their beginning; asking for a topic makes the in-process Kafka create it."""
-    consumer = Consumer(
-        {"bootstrap.servers": kafka.bootstrap_servers, "group.id": "demo", "enable.auto.commit": False, **kafka.options}
-    )
+    """Reads outcomes and dead letters from their beginning."""
+    consumer = Consumer({**kafka.connection, "group.id": "demo", "enable.auto.commit": False})
     consumer.assign(
         [
             TopicPartition(topic, partition, OFFSET_BEGINNING)

@@ -10,8 +10,6 @@ from functools import partial
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from broker.kafka import MAX_MESSAGE_BYTES
 from broker.settings import KafkaSettings
@@ -20,7 +18,6 @@ Packet = tuple[str, bytes]
 
 PACKET_SUFFIX = ".avro"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
-CONNECT_S = 10.0
 _READ_BYTES = 2**20
 # No key: ZTF's topics are not partitioned by object either.
 _PRODUCER = {
@@ -30,7 +27,6 @@ _PRODUCER = {
     "message.max.bytes": MAX_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 64 * 1024,
 }
-_TOPIC = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 
 
 class ReplayError(Exception):
@@ -110,25 +106,6 @@ def for_ever(files: list[Path]) -> Iterator[Packet]:
         yield from packets(files)
 
 
-def ensure_topic(settings: KafkaSettings, topic: str) -> None:
-    """Creates the topic, with room for large packets and the cluster's own number of partitions, unless it exists.
-
-    Raises:
-        ReplayError: Kafka cannot be reached or refuses.
-    """
-    admin = AdminClient({"log_level": 2, **_connection(settings)})  # 2: critical only; what fails is raised below
-    try:
-        if topic in admin.list_topics(timeout=CONNECT_S).topics:
-            return
-        new = NewTopic(topic, num_partitions=-1, replication_factor=-1, config=_TOPIC)
-        admin.create_topics([new], operation_timeout=CONNECT_S)[topic].result()
-    except KafkaException as exception:
-        error: KafkaError = exception.args[0]
-        if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
-            address = settings.bootstrap_servers
-            raise ReplayError(f"cannot create the topic {topic} on Kafka at {address}: {error.str()}") from exception
-
-
 def send(packets: Iterable[Packet], settings: KafkaSettings, topic: str, rate: float | None = None) -> Sent:
     """Sends packets to a topic and waits until Kafka has acknowledged them; Ctrl-C ends it early.
 
@@ -136,7 +113,7 @@ def send(packets: Iterable[Packet], settings: KafkaSettings, topic: str, rate: f
         packets: name (for messages about failures) and bytes of each.
         rate: packets per second; as fast as possible without.
     """
-    producer = Producer({**_PRODUCER, **_connection(settings)})
+    producer = Producer({**_PRODUCER, **settings.connection})
     sent = Sent()
     start = time.monotonic()
     try:
@@ -149,10 +126,6 @@ def send(packets: Iterable[Packet], settings: KafkaSettings, topic: str, rate: f
     finally:
         producer.flush()
     return sent
-
-
-def _connection(settings: KafkaSettings) -> dict[str, str]:
-    return {"bootstrap.servers": settings.bootstrap_servers, **settings.options}
 
 
 def _produce(producer: Producer, topic: str, name: str, packet: bytes, sent: Sent) -> None:

@@ -13,7 +13,7 @@ import structlog
 import features
 from broker.alerts import Alert, AlertError
 from broker.alerts.packets import decode
-from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, ensure_topics
+from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, create_topics
 from broker.lightcurves import LightCurves
 from broker.outputs import ENCODERS
 from broker.outputs.message import Provenance, headers
@@ -39,7 +39,9 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     classifier = registry.load(settings.survey)
     warm_up()
-    ensure_topics(settings.kafka)
+    topics = settings.kafka.output_topic, settings.kafka.dead_letter_topic
+    for topic, error in create_topics(settings.kafka, *topics).items():
+        log.warning("topic_not_created", topic=topic, error=str(error))
     store = redis.Redis.from_url(settings.redis.url, socket_timeout=_STORE_TIMEOUT_S)
     light_curves = LightCurves(store, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
     publisher = Publisher(settings.kafka, settings.worker, stop)

@@ -1,6 +1,7 @@
 """ZTF-like packets with known content, small enough to be sent by the thousand."""
 
 import io
+from itertools import chain
 from typing import Any
 
 import fastavro
@@ -46,6 +47,11 @@ def star(number: int, *, alerts: int, seed: int = 0) -> list[bytes]:
         packet(number, now, [row for row in measurements[:index] if row["jd"] > now["jd"] - HISTORY_DAYS])
         for index, now in enumerate(measurements)
     ]
+
+
+def night(*, stars: int, alerts: int) -> list[bytes]:
+    """The alerts of some stars as a survey sends them: star after star, visit after visit."""
+    return list(chain.from_iterable(zip(*(star(number, alerts=alerts) for number in range(stars)), strict=True)))
 
 
 def packet(number: int, candidate: dict[str, Any], history: list[dict[str, Any]]) -> bytes:

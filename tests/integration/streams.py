@@ -6,13 +6,19 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import fastavro
-from confluent_kafka import Consumer, Message, TopicPartition
+import redis
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from broker.alerts import Alert
+from broker.alerts.packets import decode
+from broker.epochs import Epochs, merge
+from broker.lightcurves import LightCurves
 from tests.integration import topics
 from tests.integration.processes import Process, eventually
 
@@ -72,7 +78,10 @@ class Stream:
     def progress(self) -> int:
         """How many alerts are dealt with: their offsets are committed."""
         numbers = self._offsets.list_topics(self.alerts, TIMEOUT).topics[self.alerts].partitions
-        positions = self._offsets.committed([TopicPartition(self.alerts, number) for number in numbers], TIMEOUT)
+        try:
+            positions = self._offsets.committed([TopicPartition(self.alerts, number) for number in numbers], TIMEOUT)
+        except KafkaException:  # a Kafka that has just started is still looking for the group's coordinator
+            return 0
         return sum(max(position.offset, 0) for position in positions)
 
     def wait_for(self, alerts: int) -> None:
@@ -129,3 +138,21 @@ def assert_each_alert_answered_once(stream: Stream) -> None:
     keys = answered + refused
     assert len(keys) == len(set(keys)), "answered twice"
     assert {key.rsplit(":", 1)[0] for key in keys} == stream.inputs().keys()
+
+
+def expected_epochs(sent: Sequence[bytes]) -> dict[str, Epochs]:
+    """Each object's photometry: all that its alerts carry."""
+    parts: dict[str, list[Epochs]] = {}
+    for alert in chain.from_iterable(decode(packet, "ztf") for packet in sent):
+        assert isinstance(alert, Alert)
+        parts.setdefault(alert.object_id, []).append(alert.epochs)
+    return {object_id: merge(of_object) for object_id, of_object in parts.items()}
+
+
+def assert_stored(address: str, sent: Sequence[bytes]) -> None:
+    """The store has each epoch of each alert once."""
+    expected = expected_epochs(sent)
+    with redis.Redis.from_url(address) as client:
+        stored = LightCurves(client, "ztf", time_to_live_s=1).read(expected)
+    for object_id, epochs in expected.items():
+        assert stored[object_id].epochs.tobytes() == epochs.tobytes(), object_id

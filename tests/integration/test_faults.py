@@ -1,0 +1,112 @@
+"""Servers that go away and come back, and packets that make no sense: the stream goes on, and nothing disappears."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.integration import topics
+from tests.integration.conftest import MakeStream
+from tests.integration.packets import night
+from tests.integration.servers import Kafka, Redis
+from tests.integration.streams import assert_each_alert_answered_once, assert_stored
+
+pytestmark = pytest.mark.kafka
+
+AWAY = 3  # seconds
+
+
+def test_redis_goes_away_and_comes_back(kafka: str, own_redis: Redis, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, own_redis.address)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    stream.worker("patient")
+    stream.wait_for(60)
+    own_redis.kill()
+    time.sleep(AWAY)
+    own_redis.start()
+    stream.wait_for(160)
+    own_redis.pause()
+    time.sleep(AWAY)
+    own_redis.resume()
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert not stream.refused()
+    assert_stored(own_redis.address, sent)
+
+
+def test_kafka_goes_away_and_comes_back(own_kafka: Kafka, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(own_kafka.address, redis_url, partitions=2)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    stream.worker("patient")
+    stream.wait_for(60)
+    own_kafka.kill()
+    time.sleep(AWAY)
+    own_kafka.start()
+    stream.wait_for(160)
+    own_kafka.stop()
+    own_kafka.start()
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert_stored(redis_url, sent)
+
+
+def test_redis_with_tls(kafka: str, rediss: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, rediss)
+    sent = night(stars=1, alerts=30)
+    stream.produce(sent)
+    stream.worker("secret")
+    stream.finish(len(sent))
+    assert_stored(rediss, sent)
+
+
+def test_packets_that_make_no_sense_become_dead_letters(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url)
+    good = night(stars=2, alerts=10)
+    bad = {
+        b"": "not_avro",
+        b"not a packet": "not_avro",
+        good[0][: len(good[0]) // 2]: "corrupt",
+        good[1] + b"trailing": "corrupt",
+    }
+    stream.produce([*good, *bad, *good[:5]])
+    stream.worker("picky")
+    stream.finish(len(good) + len(bad) + 5)
+    assert_each_alert_answered_once(stream)
+    refused = {message.value() or b"": headers["reason"] for headers, message in stream.refused()}
+    assert refused == bad
+
+
+def test_new_topic_of_a_pattern_is_read_from_its_beginning(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url)
+    stream.worker("early", kafka__topics=f'["^{stream.alerts}.*"]')
+    stream.wait_for_members(1)
+    stream.alerts = topics.create_topic(kafka, prefix=stream.alerts)
+    sent = night(stars=1, alerts=30)
+    stream.produce(sent)
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+
+
+def test_third_pass_equals_the_second(kafka: str, redis_url: str, make_stream: MakeStream, data_dir: Path) -> None:
+    """On all real packets: every readable record gets an outcome, every other message a dead letter."""
+    stream = make_stream(kafka, redis_url, partitions=4)
+    files = sorted((data_dir / "alerts" / "ztf_avro").rglob("*.avro"))
+    stream.produce([path.read_bytes() for path in files])
+    passes = []
+    for _ in range(3):
+        stream.worker("reader", kafka__batch_size="50")
+        stream.finish(len(files))
+        assert_each_alert_answered_once(stream)
+        passes.append({answer["idempotencyKey"]: timeless(answer) for answer in stream.answers()})
+        stream.close()
+        stream.begin_pass()
+    assert passes[2] == passes[1]
+    assert passes[1].keys() == passes[0].keys()
+
+
+def timeless(answer: dict[str, object]) -> dict[str, object]:
+    return {
+        name: value for name, value in answer.items() if name not in ("brokerIngestTimestamp", "brokerPublishTimestamp")
+    }
