@@ -76,7 +76,7 @@ def test_a_star_is_the_same_among_more_stars_and_over_more_nights(stars):
 
 def test_packets_are_those_of_the_upstream_schema(records, data_dir):
     upstream = _upstream(data_dir)
-    for record in records[::7]:
+    for record in records[::40]:
         fastavro.validate(record, upstream, strict=True)
 
 
