@@ -162,7 +162,7 @@ class Publisher:
                 sent.set_result(None)
 
         threading.Thread(target=send, args=(self._producer,), daemon=True).start()
-        sent.result(2 * _CALL_S)
+        sent.result(_CALL_S + 1)
 
     def close(self) -> None:
         """Lets go of the connection; no transaction is open between calls of `publish`."""

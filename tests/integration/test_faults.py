@@ -4,12 +4,14 @@ import time
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.integration import topics
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import night
+from tests.integration.processes import eventually
 from tests.integration.servers import Kafka, Redis
-from tests.integration.streams import assert_each_alert_answered_once, assert_stored
+from tests.integration.streams import TIMEOUT, assert_each_alert_answered_once, assert_stored
 
 pytestmark = pytest.mark.kafka
 
@@ -32,6 +34,41 @@ def test_redis_goes_away_and_comes_back(kafka: str, own_redis: Redis, make_strea
     stream.finish(len(sent))
     assert_each_alert_answered_once(stream)
     assert not stream.refused()
+    assert_stored(own_redis.address, sent)
+
+
+def test_redis_is_full_and_then_read_only_for_a_while(kafka: str, own_redis: Redis, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, own_redis.address)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    with redis.Redis.from_url(own_redis.address) as client:
+        client.config_set("maxmemory", 1)
+        worker = stream.worker("patient")
+        eventually(lambda: "command not allowed when used memory" in worker.log.read_text(), "told of it", TIMEOUT)
+        client.config_set("maxmemory", 0)
+        stream.wait_for(100)
+        client.replicaof("127.0.0.1", 1)
+        eventually(lambda: "read only replica" in worker.log.read_text(), "told of it", TIMEOUT)
+        client.replicaof("NO", "ONE")
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert not stream.refused()
+    assert_stored(own_redis.address, sent)
+
+
+def test_worker_may_start_before_its_servers(own_kafka: Kafka, own_redis: Redis, make_stream: MakeStream) -> None:
+    stream = make_stream(own_kafka.address, own_redis.address)
+    sent = night(stars=1, alerts=30)
+    stream.produce(sent)
+    own_redis.stop()
+    own_kafka.stop()
+    worker = stream.worker("early")
+    time.sleep(AWAY)
+    assert not worker.ended()
+    own_kafka.start()
+    own_redis.start()
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
     assert_stored(own_redis.address, sent)
 
 
