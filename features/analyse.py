@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from features.check import NO_PERIOD, USABLE, check
-from features.choose import HARMONICS, choose
+from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import kernel
 from features.parity import published_period

@@ -45,7 +45,7 @@ class Period:
 
 def _harmonic(peak: float, frequency: float) -> int:
     ratio = peak / frequency
-    return round(ratio) if abs(ratio - round(ratio)) < 0.02 * ratio else 0  # noqa: PLR2004
+    return round(ratio) if abs(ratio - round(ratio)) < 0.02 * ratio else 0
 
 
 def _aliases(frequency: float) -> tuple[str, ...]:
