@@ -41,7 +41,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network, what it takes and gives, and its answers about training objects from members that had not seen them."""
+    """A network, what it takes and gives, and its answers about objects from members that had not seen them."""
 
     network: keras.Model  # scaled features to logits (n, members, classes)
     scaler: Scaler
@@ -57,7 +57,7 @@ def train(
     seed: int,
     on_check: Callable[[int, float], None] | None = None,
 ) -> Trained:
-    """Trains on every object of a table, whose labels are the classes; the first `full` rows ..."""
+    """Trains on every object of a table; its labels are the classes."""
     classes, target = np.unique(table.label, return_inverse=True)
     fold = splits.folds(table.label, np.array([splits.star(name) for name in table.object_id]), recipe.folds, seed)
     scaler = source.scaler if source else scaling.fit(table.features, FEATURES)
@@ -72,20 +72,26 @@ def train(
         model,
         inputs,
         target[table.owner],
-        np.where(judged, 0, weight).astype(np.float32),
-        np.where(judged, weight, 0).astype(np.float32),
-        recipe.schedule,
-        seed,
-        on_check,
+        weights=np.where(judged, 0, weight).astype(np.float32),
+        validation=np.where(judged, weight, 0).astype(np.float32),
+        schedule=recipe.schedule,
+        seed=seed,
+        on_check=on_check,
     )
     members = softmax(model.predict(inputs, batch_size=4096, verbose=0).astype(np.float64), axis=2)
     rows = np.einsum("rm,rmc->rc", judged / judged.sum(axis=1, keepdims=True), members)
-    seen, place = np.unique(table.owner, return_inverse=True)
-    answers = combine(rows, table.epochs, place)
+    seen, answers = _answers(rows, table)
     calibrated = calibration.fit(answers, target[seen])
     unseen = np.full((len(target), len(classes)), np.nan)
     unseen[seen] = calibrated(answers)
     return Trained(model, scaler, tuple(classes.tolist()), calibrated, unseen)
+
+
+def _answers(rows: Floats, table: Table) -> tuple[Ints, Floats]:
+    """Objects with a row of their own light curves, and one answer for each from those rows."""
+    own = table.view == 0
+    seen, place = np.unique(table.owner[own], return_inverse=True)
+    return seen, combine(rows[own], table.epochs[own], place)
 
 
 def row_weights(table: Table, target: Ints, balance: float) -> Floats:

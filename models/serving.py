@@ -26,7 +26,7 @@ class Classifier:
 
         Raises ModelError where they are missing, damaged, or made for other features.
         """
-        self.card = _read_card(folder / CARD)
+        self.card = read_card(folder / CARD)
         network = _read_network(folder / NETWORK, self.card["sha256"])
         if tuple(self.card["features"]) != tuple(FEATURES):
             raise ModelError(f"{folder} was made for other features than this version computes: rebuild it")
@@ -87,7 +87,8 @@ def combine(
     return np.asarray(answer / answer.sum(axis=1, keepdims=True))
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
+    """A network card. Raises ModelError if it cannot be read."""
     try:
         card: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:

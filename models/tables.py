@@ -30,6 +30,7 @@ class Table:
     owner: Ints  # (r,) index of the object
     epochs: Ints  # (r,)
     features: Floats  # (r, 16)
+    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
 
     def select(self, objects: Ints) -> "Table":
@@ -43,6 +44,7 @@ class Table:
             number[self.owner[rows]],
             self.epochs[rows],
             self.features[rows],
+            self.view[rows],
             self.reason[objects],
         )
 
@@ -57,6 +59,7 @@ def stack(tables: Sequence[Table]) -> Table:
         np.concatenate([table.owner for table in tables]),
         np.concatenate([table.epochs for table in tables]),
         np.concatenate([table.features for table in tables]),
+        np.concatenate([np.full(len(table.owner), view) for view, table in enumerate(tables)]),
         reason,
     )
 
@@ -81,7 +84,8 @@ def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS)
     reason[owner] = NO_FEATURES
     reason[owner[good]] = ""
-    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], reason)
+    view = np.zeros(np.count_nonzero(good), dtype=np.int64)
+    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason)
 
 
 def _features(

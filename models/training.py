@@ -28,6 +28,7 @@ def fit(
     network: keras.Model,
     inputs: Array,
     targets: npt.NDArray[np.int64],
+    *,
     weights: Array,
     validation: Array,
     schedule: Schedule,

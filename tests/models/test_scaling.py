@@ -29,7 +29,6 @@ def test_every_row_gives_finite_bounded_inputs(row: np.ndarray) -> None:
 
 
 @settings(deadline=None)
-@settings(deadline=None)
 @given(rows=arrays(np.float64, (7, 16), elements=FLOATS))
 def test_any_training_set_gives_a_usable_scaler(rows: np.ndarray) -> None:
     scaler = scaling.fit(rows, FEATURES)
