@@ -71,9 +71,9 @@ def _light_curves(folder: Path, rows: list[Row]) -> lightcurves.BandLightCurves:
     number = {name: index for index, name in enumerate(names)}
     owner = np.array([number[name] for name in points["object_id"].to_pylist()], np.int64)
     labels = np.array([row["label"] or "" for row in rows], np.str_)
-    columns = (points[name].to_numpy() for name in ("mjd", "mag", "magerr"))
+    columns = {name: points[name].to_numpy() for name in ("mjd", "mag", "magerr")}
     bands = np.array(points["band"].to_pylist(), np.str_)
-    curves = lightcurves.assemble(np.array(names, np.str_), labels, owner, bands, *columns)
+    curves = lightcurves.assemble(np.array(names, np.str_), labels, owner, band=bands, **columns)
     return curves.keep((curves.mjd > FIRST_MJD) & (curves.mjd < LAST_MJD))
 
 
