@@ -67,9 +67,13 @@ def run(
         redis={"url": redis},
     )
     from broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
+    from models import ModelError  # noqa: PLC0415
 
     _log_to_stderr()
-    stream.run(settings, _stop_on_signals())
+    try:
+        stream.run(settings, _stop_on_signals())
+    except ModelError as error:
+        _fail(f"survey: {error}", EXIT_WRONG_USAGE)
 
 
 @app.command()

@@ -23,7 +23,7 @@ from features.state import (
 from features.statistics import features_given_period
 
 N_FEATURES = 16
-CERTIFIED = 30  # best blocks re-ranked
+CERTIFIED = 15  # best blocks re-ranked
 # Columns of the table of periods.
 FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, N_EPOCHS, LOOKED_AT = range(7)
 N_COLUMNS = 7
@@ -51,9 +51,11 @@ def search_period(time, mag, magerr, band_starts, step, ceilings, row):
     row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
     if found == 0:
         return chi2
-    row[FREQUENCY], row[POWER] = choose(
-        time, weight, signal, band_starts, shares, frequencies[:found], step, 1 / baseline
-    )
+    last = n_bands - 1
+    of_last_band = magerr[band_starts[last] : band_starts[last + 1]]
+    deviation = math.sqrt(shares[last] * chi2 / np.sum(1 / of_last_band**2))
+    data = (time, weight, signal, band_starts, shares)
+    row[FREQUENCY], row[POWER] = choose(data, deviation, frequencies[:found], step, 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
     return chi2

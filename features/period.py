@@ -94,6 +94,7 @@ def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLi
             parts.append(part)
     if not parts:
         raise UnusableLightCurve(REASONS[codes[-1]] or "no_period")
+    parts.sort(key=len)  # the shape is judged in the last band
     order = np.concatenate(parts)
     starts = np.cumsum([0, *(part.size for part in parts)])
     time = time[order] - time[order].min()

@@ -25,6 +25,7 @@ FITTED: dict[str, tuple[tuple[tuple[str, str], ...], int]] = {
     "ROT": ((("catalina", "ROT"),), 3),
     "LPV": ((("catalina", "LPV"),), 3),
 }
+MAX_PERIOD = {"EW": 5.0}  # days: a few dozen "contact binaries" have published periods of up to 900 d
 SURVEYS = ("catalina", "asas")
 
 
@@ -110,11 +111,14 @@ def fit_originals(
 ) -> Originals:
     """Fit stars of a class in random order until `limit` have a clean model or all were tried."""
     sources, order = FITTED[label]
+    longest = MAX_PERIOD.get(label, np.inf)
     stars = [
         (survey, i)
         for name, survey_label in sources
         for survey in [surveys[name]]
-        for i in np.flatnonzero((survey.label == survey_label) & (survey.period > 0.0)).tolist()
+        for i in np.flatnonzero(
+            (survey.label == survey_label) & (survey.period > 0.0) & (survey.period < longest)
+        ).tolist()
         if object_ids is None or survey.object_id[i] in object_ids
     ]
     found: list[tuple[str, float, Floats]] = []

@@ -26,6 +26,7 @@ BACKGROUND, PHOTON, FLOOR, QUOTED_SPREAD = 1.3, 2.3e-11, 0.006, 0.3
 FORCED_BACKGROUND = 0.7  # forced points quote 0.7 limit/5 and no photon noise (91 real points)
 THRESHOLD = 5.0
 MAG_FLOOR = 0.01  # mag, added to every error in quadrature, as in the stream's photometry
+MAX_MAGERR = 1.0  # as in the stream
 FORCED_DAYS = 30.0
 FORCED_MIN_SNR = 3.0  # of the total flux
 LOST = 0.04  # share of detections that never become an alert (real-bogus cut, masked pixels)
@@ -156,7 +157,8 @@ def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, referen
     safe = np.where(total > 0.0, total, 1.0)
     mag = -2.5 * np.log10(safe)
     magerr = np.hypot(MAG_PER_RATIO * noise / safe, MAG_FLOOR)
-    return Alerts(detected | forced | everything, detected | everything, mag, magerr)
+    good = magerr < MAX_MAGERR
+    return Alerts(good & (detected | forced | everything), good & (detected | everything), mag, magerr)
 
 
 def _within_forced(epochs: Epochs, detected: Bools) -> Bools:
