@@ -24,6 +24,9 @@ _POLL_S = 0.2  # how long a batch may wait to be filled
 _CALL_S = 10.0
 # A killed worker's open transaction holds up read-committed readers for as long; the client's default is a minute.
 _TRANSACTION_TIMEOUT_MS = 10_000
+# A killed worker's partitions wait for as long; the client's default is 45 s. Heartbeats come from librdkafka's own
+# thread: a long batch does not hold them up.
+_SESSION_TIMEOUT_MS = 10_000
 # New nightly topics are found this fast.
 _METADATA_REFRESH_MS = 10_000
 _CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
@@ -65,6 +68,7 @@ class AlertConsumer:
             {
                 "group.id": settings.group,
                 "enable.auto.commit": False,
+                "session.timeout.ms": _SESSION_TIMEOUT_MS,
                 "auto.offset.reset": "earliest",  # or a topic loses what came before it was discovered
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",

@@ -12,9 +12,6 @@ from tests.integration.streams import TIMEOUT, assert_each_alert_answered_once, 
 
 pytestmark = pytest.mark.kafka
 
-# With the client's default of 45 s the tests would wait for as long until a dead worker's partitions are given away.
-SHORT_SESSION = '{"session.timeout.ms": "6000"}'
-
 
 def test_two_workers_share_what_there_is(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url, partitions=4)
@@ -50,11 +47,11 @@ def test_killed_worker_goes_on_where_it_was(kafka: str, redis_url: str, make_str
     sent = night(stars=6, alerts=80)
     stream.produce(sent)
     for death in range(3):
-        worker = stream.worker(f"life-{death}", worker="the-same", kafka__options=SHORT_SESSION)
+        worker = stream.worker(f"life-{death}", worker="the-same")
         stream.wait_for(100 * (death + 1))
         worker.kill()
         assert stream.progress() < len(sent), "killed too late to matter"
-    stream.worker("last-life", worker="the-same", kafka__options=SHORT_SESSION)
+    stream.worker("last-life", worker="the-same")
     stream.finish(len(sent))
     assert_each_alert_answered_once(stream)
     assert_stored(redis_url, sent)
@@ -64,8 +61,8 @@ def test_worker_of_a_killed_neighbour_takes_over(kafka: str, redis_url: str, mak
     stream = make_stream(kafka, redis_url, partitions=4)
     sent = night(stars=6, alerts=100)
     stream.produce(sent)
-    victim = stream.worker("victim", kafka__options=SHORT_SESSION)
-    stream.worker("heir", kafka__options=SHORT_SESSION)
+    victim = stream.worker("victim")
+    stream.worker("heir")
     stream.wait_for_members(2)
     victim.kill()
     stream.finish(len(sent))
@@ -79,10 +76,10 @@ def test_frozen_worker_that_wakes_up_publishes_nothing_twice(
     stream = make_stream(kafka, redis_url, partitions=2)
     sent = night(stars=6, alerts=80)
     stream.produce(sent)
-    frozen = stream.worker("frozen", kafka__options=SHORT_SESSION)
+    frozen = stream.worker("frozen")
     stream.wait_for(100)
     frozen.pause()
-    stream.worker("heir", kafka__options=SHORT_SESSION)
+    stream.worker("heir")
     stream.wait_for(len(sent))  # Kafka has given the frozen worker up, with its batch in hand
     frozen.resume()
     stream.wait_for_members(2)
