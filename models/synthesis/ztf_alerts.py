@@ -115,10 +115,10 @@ def noise_of(limit: Floats, flux: Floats, background: float) -> Floats:
 
 @dataclass(frozen=True)
 class Alerts:
-    """Which exposures give a point of the light curve (n_points,), which trigger an answer, and their values."""
+    """Which exposures give a point of the light curve (n_points,), which of them are alerts, and their values."""
 
     kept: Bools
-    trigger: Bools
+    detected: Bools
     mag: Floats
     magerr: Floats
 
@@ -158,7 +158,7 @@ def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, referen
     mag = -2.5 * np.log10(safe)
     magerr = np.hypot(MAG_PER_RATIO * noise / safe, MAG_FLOOR)
     good = magerr < MAX_MAGERR
-    return Alerts(good & (detected | forced | everything), good & (detected | everything), mag, magerr)
+    return Alerts(good & (detected | forced | everything), good & detected, mag, magerr)
 
 
 def _within_forced(epochs: Epochs, detected: Bools) -> Bools:

@@ -16,7 +16,7 @@ from models.synthesis.ztf_alerts import BANDS, Exposures
 
 # Mean r: ZTF saturates near 12.5; fainter variables hardly ever pass 5 sigma. Quasars of a field begin near 16.
 BRIGHTNESS = (13.0, 19.5)
-QUASAR_BRIGHTNESS = (15.5, 20.0)
+OWN_BRIGHTNESS = {"QSO": (15.5, 20.0), "NONVAR": (13.0, 20.5)}
 # Amplitude in g and r over that in the band of the original. RR Lyrae: A_g/A_r = 1.4 and A_V = 0.9 A_g (Sesar et al.
 # 2010, ApJ 708, 717); Catalina's unfiltered band has 0.9 of the amplitude in V (Drake et al. 2013). OGLE: A_V/A_I = 1.6
 # for RR Lyrae (Soszynski et al. 2009), 1.7 for Cepheids. Red giants vary 2 to 2.5 times more in V than in I.
@@ -76,7 +76,7 @@ def band_flux(
 ) -> Floats:
     """Fluxes (n_points,) of stars whose deviation in the original's band is given, at random brightness and colour."""
     n, index, band = len(exposures.epochs), exposures.epochs.index, exposures.band
-    red = rng.uniform(*(QUASAR_BRIGHTNESS if label == "QSO" else BRIGHTNESS), n)
+    red = rng.uniform(*OWN_BRIGHTNESS.get(label, BRIGHTNESS), n)
     mean, spread = COLOUR[label]
     magnitudes = np.column_stack([red + rng.normal(mean, spread, n), red])
     factors = np.array(scale) * np.exp(SCALE_SPREAD * rng.standard_normal((n, len(BANDS))))
