@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from broker.settings import KafkaSettings, Settings, SettingsError, load
+from features.cli import bench_app, features_command
 
 app = typer.Typer(
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
@@ -212,6 +213,10 @@ def version() -> None:
     from importlib.metadata import version as installed  # noqa: PLC0415
 
     typer.echo(f"starsieve {installed('starsieve')}")
+
+
+app.command("features")(features_command)
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:
