@@ -1,0 +1,24 @@
+"""From the bytes of one message to its alerts, for every survey."""
+
+from collections.abc import Callable
+
+from broker.alerts import Alert, AlertError, avro, ztf
+
+#: To add a survey: a module with a function from a decoded record to an Alert, and its line here.
+SURVEYS: dict[str, Callable[[avro.Record], Alert]] = {"ztf": ztf.alert}
+
+
+def decode(packet: bytes, survey: str) -> list[Alert | AlertError]:
+    """One Alert, or the error that it has, for each record of a packet; never raises on account of the packet."""
+    try:
+        records = avro.records(packet)
+    except AlertError as error:
+        return [error]
+    return [_alert(record, survey) for record in records]
+
+
+def _alert(record: avro.Record, survey: str) -> Alert | AlertError:
+    try:
+        return SURVEYS[survey](record)
+    except AlertError as error:
+        return error

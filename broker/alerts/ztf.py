@@ -1,0 +1,179 @@
+"""ZTF: from a decoded packet (schemas 1.x to 4.02) to an alert with total magnitudes.
+
+A variable star's reference image contains the star's own light, so the light curve is that of reference flux plus
+difference flux. The packet's fields: https://zwickytransientfacility.github.io/ztf-avro-alert/schema.html
+"""
+
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from broker.alerts import Alert, AlertError
+from broker.alerts.barycentre import FIRST_MJD, LAST_MJD, MJD0, barycentric
+from broker.epochs import EPOCH, Epochs, flags, merge
+
+Row = Mapping[str, Any]
+Floats = NDArray[np.float64]
+
+BANDS = {1: "g", 2: "r", 3: "i"}
+COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (science.md, as ALeRCE and Fink)
+PIXEL_ARCSEC = 1.01  # candidate.distnr is in pixels, fp_hists.distnr in arcsec
+ERROR_FLOOR = 0.01  # mag: what ZTF's photometric calibration repeats to
+MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves
+MIN_FORCED_SNR = 3  # of the total flux: a cut on the difference would keep only the extremes
+MAG_RANGE = (6.0, 30.0)
+MAX_MAGERR = 1.0
+SENTINELS = (-99.0, -999.0, -9999.0, -99999.0)  # how ZTF writes that there is no number
+_DAY_S = 86400.0
+# Half of ZTF's 30 s. Histories do not carry exptime, and an exposure must have one time wherever it is read.
+_MID_EXPOSURE_DAYS = 15.0 / _DAY_S
+_MAG_PER_RELATIVE_FLUX = 2.5 / math.log(10)
+_UNIX_EPOCH_JD = 2440587.5
+
+
+def alert(record: Row) -> Alert:
+    """The alert of one decoded packet.
+
+    Raises:
+        AlertError: `not_ztf` (a field that all ZTF packets have is absent) or `absurd_value`.
+    """
+    try:
+        candidate = record["candidate"]
+        _check(record["objectId"], candidate)
+        detections = [row for row in (candidate, *(record.get("prv_candidates") or ())) if row["magpsf"] is not None]
+        jd, ra, dec = float(candidate["jd"]), float(candidate["ra"]), float(candidate["dec"])
+        with np.errstate(all="ignore"):  # absurd numbers overflow here; what comes of them is dropped by its range
+            epochs = merge([_detections(detections), _forced(record.get("fp_hists") or (), jd)])
+        return Alert(
+            survey="ztf",
+            alert_id=int(record.get("candid") or candidate["candid"]),
+            object_id=record["objectId"],
+            time_ms=round((jd - _UNIX_EPOCH_JD) * _DAY_S * 1000),
+            mjd=float(barycentric(jd - MJD0 + _MID_EXPOSURE_DAYS, ra, dec)),
+            ra=ra,
+            dec=dec,
+            epochs=epochs,
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise AlertError("not_ztf", f"{type(error).__name__}: {error}") from error
+
+
+def total_magnitude(
+    magpsf: Floats, sigmapsf: Floats, positive: NDArray[np.bool_], magnr: Floats
+) -> tuple[Floats, Floats]:
+    """Total magnitudes and errors from difference magnitudes, their signs and reference magnitudes; shapes (n,).
+
+    NaN where reference and difference flux do not add up to a positive flux. The reference's own error is left out: it
+    is common to all epochs.
+    """
+    reference = 10 ** (-0.4 * magnr)
+    difference = 10 ** (-0.4 * magpsf)
+    total = reference + np.where(positive, difference, -difference)
+    total = np.where(total > 0, total, np.nan)
+    return -2.5 * np.log10(total), np.hypot(difference * sigmapsf / total, ERROR_FLOOR)
+
+
+def forced_magnitude(flux: Floats, flux_error: Floats, zero_point: Floats, magnr: Floats) -> tuple[Floats, Floats]:
+    """Total magnitude and its error from forced difference photometry (DN) at a zero point; all of shape (n,).
+
+    NaN where the total flux is not MIN_FORCED_SNR times its error.
+    """
+    total = flux + 10 ** (0.4 * (zero_point - magnr))
+    total = np.where(total > MIN_FORCED_SNR * flux_error, total, np.nan)
+    return zero_point - 2.5 * np.log10(total), np.hypot(_MAG_PER_RELATIVE_FLUX * flux_error / total, ERROR_FLOOR)
+
+
+def _detections(rows: Sequence[Row]) -> Epochs:
+    magpsf, sigmapsf = _numbers(rows, "magpsf"), _numbers(rows, "sigmapsf")
+    magnr, distance = _numbers(rows, "magnr"), _numbers(rows, "distnr") * PIXEL_ARCSEC
+    positive = np.array([str(row["isdiffpos"]).lower() in {"t", "1", "true"} for row in rows], bool)
+    real = ~(_numbers(rows, "rb") < MIN_REAL_BOGUS)
+    has_counterpart = _is_counterpart(distance, magnr)
+    mag, magerr = total_magnitude(magpsf, sigmapsf, positive, magnr)
+    # Without a counterpart there is no total flux; a positive difference is kept as such.
+    mag = np.where(has_counterpart, mag, np.where(positive, magpsf, np.nan))
+    magerr = np.where(has_counterpart, magerr, np.hypot(sigmapsf, ERROR_FLOOR))
+    usable = real & (magpsf > MAG_RANGE[0]) & (magpsf < MAG_RANGE[1]) & (sigmapsf > 0)
+    return _epochs(rows, mag, magerr, usable, difference=~has_counterpart)
+
+
+def _forced(rows: Sequence[Row], packet_jd: float) -> Epochs:
+    flux, error = _numbers(rows, "forcediffimflux"), _numbers(rows, "forcediffimfluxunc")
+    magnr, distance = _numbers(rows, "magnr"), _numbers(rows, "distnr")
+    clean = np.array([row["procstatus"] == "0" for row in rows], bool) & (error > 0)
+    mag, magerr = forced_magnitude(flux, error, _numbers(rows, "magzpsci"), magnr)
+    return _epochs(rows, mag, magerr, clean & _is_counterpart(distance, magnr), packet_jd=packet_jd)
+
+
+def _is_counterpart(distance: Floats, magnr: Floats) -> NDArray[np.bool_]:
+    return (distance >= 0) & (distance < COUNTERPART_ARCSEC) & (magnr > MAG_RANGE[0]) & (magnr < MAG_RANGE[1])
+
+
+def _epochs(
+    rows: Sequence[Row],
+    mag: Floats,
+    magerr: Floats,
+    usable: NDArray[np.bool_],
+    *,
+    difference: NDArray[np.bool_] | None = None,
+    packet_jd: float | None = None,
+) -> Epochs:
+    """Packed rows of the usable measurements; the rows are forced photometry where the packet's time is given."""
+    jd = _numbers(rows, "jd")
+    mjd = jd - MJD0 + _MID_EXPOSURE_DAYS
+    # The reference source's position, where there is one, is the same in every packet; the detection's own is not.
+    ra, dec = _numbers(rows, "ranr"), _numbers(rows, "decnr")
+    usable = usable & (mag > MAG_RANGE[0]) & (mag < MAG_RANGE[1]) & (magerr > 0) & (magerr < MAX_MAGERR)
+    usable &= _is_date(mjd) & np.isfinite(ra + dec)
+    kept = [index for index in np.flatnonzero(usable).tolist() if rows[index]["fid"] in BANDS]
+    epochs = np.empty(len(kept), EPOCH)
+    epochs["mjd"] = barycentric(mjd[kept], ra[kept], dec[kept])
+    epochs["mag"] = mag[kept]
+    epochs["magerr"] = magerr[kept]
+    epochs["flags"] = [
+        flags(
+            BANDS[rows[index]["fid"]],
+            program=int(rows[index].get("programid") or 0),
+            reference=_reference(rows[index]),
+            forced=packet_jd is not None,
+            lag_days=0 if packet_jd is None else packet_jd - jd[index],
+            difference=difference is not None and bool(difference[index]),
+        )
+        for index in kept
+    ]
+    return epochs
+
+
+def _reference(row: Row) -> int:
+    """A hash of the reference image: histories have no rfid; field, channel and the source's magnitude tell as much."""
+    return zlib.crc32(f"{row.get('field')} {row.get('rcid')} {row['magnr']}".encode())
+
+
+def _numbers(rows: Iterable[Row], name: str) -> Floats:
+    """One column as float64; NaN where a row has no number or one of ZTF's sentinels."""
+    values = np.array([np.nan if row.get(name) is None else row[name] for row in rows], np.float64)
+    return np.where(np.isin(values, SENTINELS), np.nan, values)
+
+
+def _is_date(mjd: Floats) -> NDArray[np.bool_]:
+    return (mjd > FIRST_MJD) & (mjd < LAST_MJD)
+
+
+def _check(object_id: Any, candidate: Row) -> None:
+    """Refuses a packet whose triggering candidate cannot be true."""
+    checks = {
+        "objectId": isinstance(object_id, str) and object_id != "",
+        "jd": FIRST_MJD < candidate["jd"] - MJD0 < LAST_MJD,
+        "ra": 0 <= candidate["ra"] <= 360,  # noqa: PLR2004 - degrees
+        "dec": -90 <= candidate["dec"] <= 90,  # noqa: PLR2004 - degrees
+        "fid": candidate["fid"] in BANDS,
+        "magpsf": MAG_RANGE[0] < candidate["magpsf"] < MAG_RANGE[1],
+        "sigmapsf": candidate["sigmapsf"] > 0,
+    }
+    absurd = [f"{name} = {candidate.get(name, object_id)!r}" for name, holds in checks.items() if not holds]
+    if absurd:
+        raise AlertError("absurd_value", ", ".join(absurd))

@@ -1,0 +1,79 @@
+"""Rows of photometry as they travel and rest: one packed row of 16 bytes for each (band, exposure) of an object."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: mjd: barycentric TDB, mid-exposure (days); mag, magerr: AB magnitudes; flags: see `flags`.
+EPOCH = np.dtype([("mjd", "<f8"), ("mag", "<f4"), ("magerr", "<f2"), ("flags", "<u2")])
+Epochs = NDArray[np.void]
+
+BANDS = ("u", "g", "r", "i", "z", "y")
+
+# The bits are in order of preference: of two rows that claim one (band, exposure), the one with the lower flags is
+# kept. The choice depends on nothing but content, so it does not matter who wrote first. Detections come before forced
+# photometry, and a forced value from an early packet before one from a later packet: forced values change from packet
+# to packet, and a light curve whose old epochs keep still is what makes the period search cheap.
+DIFFERENCE = 1 << 15  # a difference magnitude of an object without counterpart in the reference image, not a total one
+FORCED = 1 << 14
+_LAG_SHIFT, _LAG_MAX = 9, 31  # forced photometry: whole days between the exposure and the packet
+_REFERENCE_SHIFT, _REFERENCE_MASK = 5, 0b1111  # a hash of the reference image: another hash, another zero point
+_PROGRAM_SHIFT, _PROGRAM_MASK = 3, 0b11
+_BAND_MASK = 0b111
+
+# Exposures of one band are at least 30 s apart; the times of one exposure differ by milliseconds between packets,
+# because positions do.
+SAME_EXPOSURE_DAYS = 5 / 86400
+
+
+def flags(
+    band: str,
+    *,
+    program: int = 0,
+    reference: int = 0,
+    forced: bool = False,
+    lag_days: float = 0,
+    difference: bool = False,
+) -> int:
+    """The flags of one row; `reference` is any integer hash of the reference image, of which four bits are kept."""
+    return (
+        difference * DIFFERENCE
+        | forced * FORCED
+        | min(max(int(lag_days), 0), _LAG_MAX) << _LAG_SHIFT
+        | (reference & _REFERENCE_MASK) << _REFERENCE_SHIFT
+        | (program & _PROGRAM_MASK) << _PROGRAM_SHIFT
+        | BANDS.index(band)
+    )
+
+
+def merge(parts: Iterable[Epochs]) -> Epochs:
+    """All rows in one light curve: sorted by band and time, one row for each (band, exposure)."""
+    return merge_into(np.empty(0, EPOCH), parts)[0]
+
+
+def merge_into(stored: Epochs, parts: Iterable[Epochs]) -> tuple[Epochs, Epochs]:
+    """The light curve of the stored and all other rows, and those of its rows that are not among the stored."""
+    rows = np.concatenate([stored, *parts])
+    band = rows["flags"] & _BAND_MASK
+    winners = np.lexsort((rows["mjd"], band))
+    band, mjd = band[winners], rows["mjd"][winners]
+    first = np.ones(rows.size, bool)
+    first[1:] = (np.diff(mjd) > SAME_EXPOSURE_DAYS) | (band[1:] != band[:-1])
+    if not first.all():
+        exposure, same = np.cumsum(first), rows[winners]
+        # A stable sort: of equal rows the stored one comes first.
+        order = np.lexsort((same["mjd"], same["mag"], same["magerr"], same["flags"], exposure))
+        winners = winners[order][first]
+    return rows[winners], rows[winners[winners >= stored.size]]
+
+
+def of_band(rows: Epochs, band: str) -> Epochs:
+    """The rows of one band."""
+    selected: Epochs = rows[(rows["flags"] & _BAND_MASK) == BANDS.index(band)]
+    return selected
+
+
+def n_references(rows: Epochs) -> int:
+    """How many reference images, at least, the rows were measured against; zero points may differ between them."""
+    return len(set(((rows["flags"] >> _REFERENCE_SHIFT) & _REFERENCE_MASK).tolist()))

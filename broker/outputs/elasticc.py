@@ -1,0 +1,41 @@
+"""ELAsTiCC's brokerClassification 0.9.1, as DESC's consumer reads it: Avro without container or schema id."""
+
+import io
+from collections import defaultdict
+
+import fastavro
+
+import schemas
+from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
+from broker.process import Outcome
+from models.serving import Classifier
+
+SCHEMA = "elasticc.v0_9_1.brokerClassification"
+_NOT_CLASSIFIED = 300
+
+
+def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
+    """The message of one outcome; classes that share an id in the ELAsTiCC taxonomy are summed."""
+    probabilities: dict[int, float] = defaultdict(float)
+    for _, class_id, probability in classifications(outcome, classifier):
+        probabilities[class_id] += probability
+    message = io.BytesIO()
+    fastavro.schemaless_writer(
+        message,
+        schemas.load(SCHEMA),
+        {
+            "alertId": outcome.alert.alert_id,
+            "diaSourceId": outcome.alert.alert_id,
+            "elasticcPublishTimestamp": provenance.alert_published_ms,
+            "brokerIngestTimestamp": provenance.ingested_ms,
+            "brokerName": BROKER_NAME,
+            "brokerVersion": BROKER_VERSION,
+            "classifierName": f"{classifier.name} {classifier.version}",
+            "classifierParams": f"survey={classifier.survey} reason={outcome.reason or ''}",
+            "classifications": [
+                {"classId": class_id, "probability": probability}
+                for class_id, probability in (probabilities or {_NOT_CLASSIFIED: 1.0}).items()
+            ],
+        },
+    )
+    return message.getvalue()

@@ -1,0 +1,55 @@
+"""What every output message says besides the outcome itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from broker.process import Outcome
+from models.serving import Classifier
+
+BROKER_NAME = "starsieve"
+BROKER_VERSION = version("starsieve")
+
+CLASSIFIED = "CLASSIFIED"
+NOT_CLASSIFIED = "NOT_CLASSIFIED"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the input of an outcome came from, and when (Unix time, ms)."""
+
+    idempotency_key: str  # topic:partition:offset:record
+    alert_published_ms: int
+    ingested_ms: int
+    published_ms: int
+
+
+Encoder = Callable[[Outcome, Classifier, Provenance], bytes]
+
+
+def status(outcome: Outcome) -> str:
+    """CLASSIFIED or NOT_CLASSIFIED."""
+    return CLASSIFIED if outcome.reason is None else NOT_CLASSIFIED
+
+
+def classifications(outcome: Outcome, classifier: Classifier) -> list[tuple[str, int, float]]:
+    """Class name, ELAsTiCC id and probability of every class; none if the alert was not classified."""
+    if outcome.reason is not None:
+        return []
+    return list(zip(classifier.classes, classifier.class_ids, outcome.probabilities.tolist(), strict=True))
+
+
+def headers(outcome: Outcome, classifier: Classifier) -> list[tuple[str, bytes]]:
+    """Kafka headers, to route by without decoding: survey, status, top class or reason, classifier and its version."""
+    if outcome.reason is None:
+        answer = ("class", classifier.classes[int(outcome.probabilities.argmax())])
+    else:
+        answer = ("reason", outcome.reason)
+    texts = [
+        ("survey", outcome.alert.survey),
+        ("status", status(outcome)),
+        answer,
+        ("classifier", classifier.name),
+        ("classifier_version", classifier.version),
+    ]
+    return [(name, text.encode()) for name, text in texts]

@@ -1,0 +1,81 @@
+"""starsieve's own message: schemas/starsieve.classification.v1.avsc, as an object container file."""
+
+import hashlib
+import io
+import json
+from functools import cache
+from typing import Any
+
+import fastavro
+
+import schemas
+from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications, status
+from broker.process import Band, Outcome
+from features import FEATURES
+from models.serving import Classifier
+
+SCHEMA = "starsieve.classification.v1"
+
+
+def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
+    """The message of one outcome; a reader needs no registry, its schema is in it."""
+    alert = outcome.alert
+    return _container(
+        {
+            "alertId": alert.alert_id,
+            "objectId": alert.object_id,
+            "survey": alert.survey,
+            "ra": alert.ra,
+            "dec": alert.dec,
+            "status": status(outcome),
+            "reason": outcome.reason,
+            "classifications": [
+                {"className": name, "classId": class_id, "probability": probability}
+                for name, class_id, probability in classifications(outcome, classifier)
+            ],
+            "bands": [_band(band) for band in outcome.bands],
+            "brokerName": BROKER_NAME,
+            "brokerVersion": BROKER_VERSION,
+            "classifierName": classifier.name,
+            "classifierVersion": classifier.version,
+            "idempotencyKey": provenance.idempotency_key,
+            "alertTimestamp": alert.time_ms,
+            "brokerIngestTimestamp": provenance.ingested_ms,
+            "brokerPublishTimestamp": provenance.published_ms,
+        }
+    )
+
+
+def _band(band: Band) -> dict[str, Any]:
+    return {
+        "band": band.band,
+        "epochs": band.epochs,
+        "forcedEpochs": band.forced_epochs,
+        "referenceImages": band.reference_images,
+        "period": band.period and band.period.period,
+        "falseAlarmProbability": band.period and band.period.false_alarm_probability,
+        "features": None if band.features is None else dict(zip(FEATURES, band.features.tolist(), strict=True)),
+    }
+
+
+def _container(record: dict[str, Any]) -> bytes:
+    """An object container file of one record; its header, the same for all messages, is written once."""
+    header, sync = _header()
+    body = io.BytesIO()
+    fastavro.schemaless_writer(body, schemas.load(SCHEMA), record)
+    block = io.BytesIO()
+    fastavro.schemaless_writer(block, _LONG, 1)
+    fastavro.schemaless_writer(block, _LONG, body.tell())
+    return header + block.getvalue() + body.getvalue() + sync
+
+
+_LONG = fastavro.parse_schema({"type": "long"})
+
+
+@cache
+def _header() -> tuple[bytes, bytes]:
+    schema = schemas.load(SCHEMA)
+    sync = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).digest()[:16]
+    header = io.BytesIO()
+    fastavro.writer(header, schema, [], sync_marker=sync)
+    return header.getvalue(), sync

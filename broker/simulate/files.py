@@ -1,0 +1,21 @@
+"""Simulated packets and their truth as files."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from broker.simulate.observed import ObservedStar
+
+
+def write_packets(packets: Iterable[tuple[str, bytes]], folder: Path) -> int:
+    """Writes <name>.avro for each packet, as ZTF's nightly archive names them by candid; returns how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for count, (name, packet) in enumerate(packets, 1):  # noqa: B007 - the last value is the result
+        (folder / f"{name}.avro").write_bytes(packet)
+    return count
+
+
+def write_truth(stars: Iterable[ObservedStar], file: Path) -> None:
+    """Writes one JSON object a line for each star: object_id, name, label, period, ra, dec, exposures, alerts."""
+    file.write_text("".join(f"{json.dumps(star.truth())}\n" for star in stars))

@@ -1,0 +1,136 @@
+"""The classified topic, as a subscriber sees it: live table or JSON lines."""
+
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from broker.alerts import AlertError, avro
+from broker.outputs.message import CLASSIFIED
+from broker.settings import KafkaSettings
+
+_POLL_S = 0.5
+_METADATA_S = 10
+_ROWS = 15
+
+
+class TailError(Exception):
+    """The topic cannot be read; the message says why."""
+
+
+def outcomes(
+    kafka: KafkaSettings, *, from_beginning: bool = False, count: int | None = None, idle_s: float | None = None
+) -> Iterator[avro.Record]:
+    """Messages of the output topic, read without joining a group.
+
+    Args:
+        kafka: cluster and topic.
+        from_beginning: all that the topic holds, not only what comes from now on.
+        count: stop after so many.
+        idle_s: stop when nothing has come for so long.
+
+    Raises:
+        TailError: there is no such topic, or its messages are not starsieve's.
+    """
+    consumer = Consumer(
+        {
+            "group.id": "starsieve-tail",  # never joined: partitions are assigned by hand
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            **kafka.connection,
+        }
+    )
+    try:
+        metadata = consumer.list_topics(kafka.output_topic, timeout=_METADATA_S).topics[kafka.output_topic]
+        if not metadata.partitions:
+            raise TailError(f"there is no topic {kafka.output_topic!r} at {kafka.bootstrap_servers}")
+        start = OFFSET_BEGINNING if from_beginning else OFFSET_END
+        consumer.assign([TopicPartition(kafka.output_topic, partition, start) for partition in metadata.partitions])
+        last, seen = time.monotonic(), 0
+        while (count is None or seen < count) and (idle_s is None or time.monotonic() - last < idle_s):
+            message = consumer.poll(_POLL_S)
+            if message is None or message.error():
+                continue
+            try:
+                yield from avro.records(message.value() or b"")
+            except AlertError as error:
+                raise TailError(
+                    f"{kafka.output_topic} holds something else than starsieve's messages: {error}"
+                ) from None
+            last, seen = time.monotonic(), seen + 1
+    finally:
+        consumer.close()
+
+
+def as_json(outcome: avro.Record) -> str:
+    """One message as a line of JSON; times in ISO 8601."""
+    return json.dumps(outcome, default=_isoformat)
+
+
+def show(messages: Iterable[avro.Record], console: Console) -> None:
+    """A live table of the newest messages, and counts, until the messages end."""
+    view = LiveTable()
+    with Live(view.render(), console=console, refresh_per_second=4) as live:
+        for outcome in messages:
+            view.add(outcome)
+            live.update(view.render())
+
+
+class LiveTable:
+    """The newest outcomes, and how many there were of each class and reason."""
+
+    def __init__(self) -> None:
+        self.classified: Counter[str] = Counter()
+        self.not_classified: Counter[str] = Counter()
+        self._newest: deque[avro.Record] = deque(maxlen=_ROWS)
+
+    def add(self, outcome: avro.Record) -> None:
+        """Counts one message, and shows it if it was classified."""
+        if outcome["status"] == CLASSIFIED:
+            self.classified[top_class(outcome)[0]] += 1
+            self._newest.append(outcome)
+        else:
+            self.not_classified[outcome["reason"]] += 1
+
+    def render(self) -> Group:
+        """What to show now."""
+        table = Table("object", "epochs", "period [d]", "class", "probability", title="starsieve")
+        for outcome in self._newest:
+            name, probability = top_class(outcome)
+            best = max(outcome["bands"], key=lambda band: band["epochs"])
+            table.add_row(
+                outcome["objectId"],
+                " ".join(f"{band['band']}:{band['epochs']}" for band in outcome["bands"]),
+                "" if best["period"] is None else f"{best['period']:.5f}",
+                name,
+                f"{probability:.2f} {'█' * round(10 * probability)}",
+            )
+        return Group(
+            table,
+            Text(f"classified {self.classified.total():,}   " + _counts(self.classified), style="green"),
+            Text(f"not classified {self.not_classified.total():,}   " + _counts(self.not_classified), style="yellow"),
+        )
+
+
+def top_class(outcome: avro.Record) -> tuple[str, float]:
+    """The most probable class of a classified message, and its probability."""
+    best = max(outcome["classifications"], key=lambda each: each["probability"])
+    return best["className"], best["probability"]
+
+
+def _counts(counter: Counter[str]) -> str:
+    return "  ".join(f"{name} {number:,}" for name, number in counter.most_common())
+
+
+def _isoformat(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(f"not JSON: {value!r}")

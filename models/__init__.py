@@ -1,0 +1,5 @@
+"""Networks from 16 light-curve features to class probabilities: training, transfer, evaluation, serving."""
+
+
+class ModelError(Exception):
+    """A network, a set of labels or a folder of light curves cannot be used; the message says what to do."""

@@ -1,0 +1,131 @@
+"""A folder of labelled light curves (objects.parquet, points.parquet) as arrays, cleaned of what cannot be true."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import ModelError
+
+MAG_RANGE = (-2.0, 30.0)
+MAX_MAGERR = 1.0
+MAX_BASELINE = 20_000.0  # days from the median epoch; some catalogues hold epochs two million days ago
+
+
+@dataclass(frozen=True)
+class BandLightCurves:
+    """Light curves of n objects in m (object, band) pieces; piece i is points[offsets[i]:offsets[i + 1]], by time."""
+
+    object_id: npt.NDArray[np.str_]  # (n,)
+    label: npt.NDArray[np.str_]  # (n,) "" where unknown
+    owner: npt.NDArray[np.int64]  # (m,) index of the object, ascending
+    band: npt.NDArray[np.str_]  # (m,)
+    offsets: npt.NDArray[np.int64]  # (m + 1,)
+    mjd: npt.NDArray[np.float64]
+    mag: npt.NDArray[np.float64]
+    magerr: npt.NDArray[np.float64]
+
+    @property
+    def epochs(self) -> npt.NDArray[np.int64]:
+        """Points of every light curve, (m,)."""
+        return np.diff(self.offsets)
+
+    def keep(self, points: npt.NDArray[np.bool_]) -> "BandLightCurves":
+        """The same objects and bands with only these points."""
+        kept = np.concatenate([[0], np.cumsum(points)])
+        return BandLightCurves(
+            self.object_id,
+            self.label,
+            self.owner,
+            self.band,
+            kept[self.offsets],
+            self.mjd[points],
+            self.mag[points],
+            self.magerr[points],
+        )
+
+    def first(self, count: int) -> "BandLightCurves":
+        """Every light curve cut to its first `count` epochs."""
+        within = np.arange(self.offsets[-1]) - np.repeat(self.offsets[:-1], self.epochs)
+        return self.keep(within < count)
+
+    def select(self, objects: npt.NDArray[np.int64]) -> "BandLightCurves":
+        """These objects (ascending indices), with their light curves."""
+        number = np.full(len(self.object_id), -1)
+        number[objects] = np.arange(len(objects))
+        curves = number[self.owner] >= 0
+        points = np.repeat(curves, self.epochs)
+        return BandLightCurves(
+            self.object_id[objects],
+            self.label[objects],
+            number[self.owner[curves]],
+            self.band[curves],
+            np.concatenate([[0], np.cumsum(self.epochs[curves])]),
+            self.mjd[points],
+            self.mag[points],
+            self.magerr[points],
+        )
+
+
+def read(folder: Path) -> BandLightCurves:
+    """Reads, cleans and sorts the light curves of a folder; needs pyarrow.
+
+    Raises ModelError where a file or a column is missing. Objects without a single good point stay, without curves.
+    """
+    objects = _columns(folder / "objects.parquet", ["object_id", "label"], optional=("label",))
+    points = _columns(folder / "points.parquet", ["object_id", "band", "mjd", "mag", "magerr"])
+    object_id = np.asarray(objects["object_id"], dtype=np.str_)
+    label = np.asarray(["" if x is None else x for x in objects.get("label", [""] * len(object_id))], dtype=np.str_)
+    order = np.argsort(object_id, kind="stable")
+    place = np.minimum(np.searchsorted(object_id[order], points["object_id"].astype(np.str_)), len(order) - 1)
+    known = object_id[order][place] == points["object_id"].astype(np.str_)
+    if not known.all():
+        raise ModelError(f"{folder}: {np.count_nonzero(~known)} points belong to no object in objects.parquet")
+    columns = {name: points[name] for name in ("band", "mjd", "mag", "magerr")}
+    return assemble(object_id, label, order[place], **columns)
+
+
+def assemble(
+    object_id: npt.NDArray[np.str_],
+    label: npt.NDArray[np.str_],
+    owner: npt.NDArray[np.int64],
+    *,
+    band: npt.NDArray[np.str_],
+    mjd: npt.NDArray[np.float64],
+    mag: npt.NDArray[np.float64],
+    magerr: npt.NDArray[np.float64],
+) -> BandLightCurves:
+    """Light curves from points in any order; owner (points,) is the index of each point's object.
+
+    Points with impossible values go; of several at one time in one band, the one with the smallest error stays.
+    """
+    band = np.asarray(band, dtype=np.str_)
+    mjd, mag, magerr = (np.asarray(column, dtype=np.float64) for column in (mjd, mag, magerr))
+    good = np.isfinite(mjd) & (mag > MAG_RANGE[0]) & (mag < MAG_RANGE[1]) & (magerr > 0) & (magerr < MAX_MAGERR)
+    order = np.lexsort((magerr, mjd, band, owner))
+    order = order[good[order]]
+    owner, band, mjd, mag, magerr = owner[order], band[order], mjd[order], mag[order], magerr[order]
+    starts = np.flatnonzero(np.r_[True, (owner[1:] != owner[:-1]) | (band[1:] != band[:-1])][: len(owner)])
+    offsets = np.append(starts, len(owner))
+    curves = BandLightCurves(object_id, label, owner[starts], band[starts], offsets, mjd, mag, magerr)
+    middle = mjd[(offsets[:-1] + offsets[1:]) // 2]
+    plausible = np.abs(mjd - np.repeat(middle, curves.epochs)) < MAX_BASELINE
+    repeated = np.zeros(len(mjd), dtype=bool)
+    repeated[1:] = (np.diff(mjd) == 0) & (np.diff(owner) == 0) & (band[1:] == band[:-1])
+    return curves.keep(plausible & ~repeated)
+
+
+def _columns(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+    from pyarrow import ArrowException, parquet  # noqa: PLC0415 (an extra: only reading folders needs it)
+
+    try:
+        table = parquet.read_table(path)
+    except (OSError, ArrowException) as error:
+        raise ModelError(f"cannot read {path}: {error}") from error
+    missing = [name for name in names if name not in table.column_names and name not in optional]
+    if missing:
+        raise ModelError(f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    return {name: table[name].to_numpy(zero_copy_only=False) for name in names if name in table.column_names}

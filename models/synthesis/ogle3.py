@@ -1,0 +1,110 @@
+"""The source training set: light curves like OGLE-III's, synthesised star by star."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from models.synthesis.cadence import ogle_cadences
+from models.synthesis.catalog import Catalog
+from models.synthesis.eclipses import eclipsing
+from models.synthesis.giants import HABITS, catalogued_giant_mag
+from models.synthesis.lightcurves import Epochs, Floats, Ints, LightCurves
+from models.synthesis.noise import observe_ogle
+from models.synthesis.pulsators import blazhko_swing, pulsation, pulsator_mag
+from models.synthesis.stochastic import blue_variable_mag, quasar_mag, rotation_mag, rotation_period
+
+CHUNK = 250  # objects held in memory at once: about 40 MB
+BAND = "I"
+# Label: type and subtypes in the catalogue.
+PULSATORS = {
+    "CEPH_F": ("Cep", "F"),
+    "CEPH_1O": ("Cep", "1"),
+    "CEPH_Other": ("Cep", "2", "12", "13", "123", "F1", "F12"),
+    "T2CEPH": ("T2Cep",),
+    "ACEPH": ("aCep",),
+    "RRL_ab": ("RRLyr", "RRab"),
+    "RRL_c": ("RRLyr", "RRc"),
+    "RRL_d": ("RRLyr", "RRd"),
+    "RRL_e": ("RRLyr", "RRe"),
+    "DSCT": ("DSCT",),
+}
+GIANTS = {"LPV_Mira": ("LPV", "Mira"), "LPV_SRV": ("LPV", "SRV"), "LPV_OSARG": ("LPV", "OSARG")}
+ECLIPSING = ("EB_EC", "EB_ESD", "EB_ED")
+OTHERS = ("ROT", "QSO", "BV", "NonVar")
+LABELS = (*PULSATORS, *GIANTS, *ECLIPSING, *OTHERS)
+
+
+def ogle3_light_curves(catalog: Catalog, n_per_class: int, seed: int) -> Iterator[LightCurves]:
+    """Yield light curves in I, n_per_class of each of LABELS, in chunks of one class; the same seed gives the same.
+
+    20 to 2,000 epochs of OGLE-like seasons and errors. A class with fewer stars than asked repeats them on other
+    cadences; object_id is "<catalogue star>:<number>". Miras, semi-regulars and OSARGs aren't divided by chemistry
+    or evolution as in Kim & Bailer-Jones (2016): the catalogue here doesn't say.
+    """
+    for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
+        rng = np.random.default_rng(class_seed)
+        order = _star_order(rng, catalog, label, n_per_class)
+        for first in range(0, n_per_class, CHUNK):
+            count = min(CHUNK, n_per_class - first)
+            yield _chunk(rng, catalog, label, first, order[first : first + count])
+
+
+def _star_order(rng: np.random.Generator, catalog: Catalog, label: str, n: int) -> Ints:
+    """Catalogue rows for n light curves, every star once before any twice; -1 where the class isn't from stars."""
+    selection = PULSATORS.get(label) or GIANTS.get(label)
+    if selection is None:
+        return np.full(n, -1, dtype=np.int64)
+    rows = catalog.rows(*selection)
+    return np.concatenate([rng.permutation(rows) for _ in range(n // len(rows) + 1)])[:n]
+
+
+def _chunk(rng: np.random.Generator, catalog: Catalog, label: str, first: int, rows: Ints) -> LightCurves:
+    n = len(rows)
+    epochs = ogle_cadences(rng, n)
+    if rows[0] >= 0:
+        names, period, mean = catalog.object_id[rows], catalog.period[rows, 0], catalog.mag[rows]
+        deviation = _catalogued(rng, catalog, label, rows, epochs)
+    else:
+        names, mean = np.array([f"{label}-{first + i:06d}" for i in range(n)]), _field_magnitudes(rng, n)
+        period, deviation = _drawn(rng, catalog, label, epochs)
+    mag, magerr = observe_ogle(rng, mean[epochs.index] + deviation, epochs)
+    return LightCurves(
+        object_id=np.array([f"{name}:{first + i}" for i, name in enumerate(names)]),
+        label=np.full(n, label),
+        period=period,
+        band=np.full(len(epochs.mjd), BAND),
+        mjd=epochs.mjd,
+        mag=mag,
+        magerr=magerr,
+        offsets=epochs.offsets,
+    )
+
+
+def _catalogued(rng: np.random.Generator, catalog: Catalog, label: str, rows: Ints, epochs: Epochs) -> Floats:
+    """Deviations from the mean (n_points,) of catalogue stars."""
+    if label in HABITS:
+        return catalogued_giant_mag(rng, label, catalog, rows, epochs)
+    mag = pulsator_mag(pulsation(rng, catalog, rows), epochs.mjd, epochs.index)
+    return blazhko_swing(rng, epochs) * mag if label == "RRL_ab" else mag
+
+
+def _drawn(rng: np.random.Generator, catalog: Catalog, label: str, epochs: Epochs) -> tuple[Floats, Floats]:
+    """Periods (n,) and deviations (n_points,) of stars drawn from populations."""
+    n = len(epochs)
+    no_period = np.full(n, np.nan)
+    if label in ECLIPSING:
+        binaries = eclipsing(rng, label, n)
+        return binaries.period, binaries.mag(epochs)
+    if label == "ROT":
+        period = rotation_period(rng, n)
+        return period, rotation_mag(rng, period, epochs)
+    if label == "QSO":
+        return no_period, quasar_mag(rng, catalog, epochs)
+    if label == "BV":
+        return no_period, blue_variable_mag(rng, epochs)
+    return no_period, np.zeros(len(epochs.mjd))
+
+
+def _field_magnitudes(rng: np.random.Generator, n: int) -> Floats:
+    """Mean I of stars that come without one: rising towards the faint limit, as OGLE's variables do."""
+    return 13.0 + 7.2 * rng.beta(2.2, 1.4, n)

@@ -1,0 +1,191 @@
+"""The training set of the ZTF network: real stars seen again at ZTF's epochs, through ZTF's alerts."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+import structlog
+
+from models.synthesis.catalog import Catalog, read_catalog
+from models.synthesis.lightcurves import Ints, LightCurves, offsets_of
+from models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
+from models.synthesis.shapes import TO_SIGMA
+from models.synthesis.ztf_alerts import BANDS, Alerts, Exposures, draw_exposures, read_histories, reference_flux, select
+from models.synthesis.ztf_sources import (
+    Draw,
+    Sources,
+    catalogued_giants,
+    catalogued_stars,
+    constants,
+    fitted_stars,
+    quasars,
+    supernovae,
+)
+
+log = structlog.get_logger()
+
+MIN_EPOCHS = 20  # of one band, as in the stream
+MAX_EPOCHS = 500
+BATCH = 100  # objects held in memory at once
+MAX_TRIES = 25  # objects drawn for one that passes: faint and quiet ones hardly ever raise 20 alerts
+# Of the light curves: alerts only; alerts with forced photometry; every exposure, as in a data release.
+WATCHED = {"alerts": 0.45, "forced": 0.45, "all": 0.1}
+WATCHED_CONSTANT = {"alerts": 0.2, "forced": 0.3, "all": 0.5}
+MIN_ALERTS = 5
+MAX_QUIET = (
+    2.5  # robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae among them
+)
+# Class: catalogue type and subtypes of the stars that catalina and asas lack.
+CATALOGUED = {
+    "CEP": ("Cep", "F", "1", "2", "12", "F1"),
+    "RRD": ("RRLyr", "RRd"),
+    "DSCT": ("DSCT",),
+    "T2CEP": ("T2Cep",),
+}
+GIANTS = {"LPV_Mira": ("LPV", "Mira"), "LPV_SRV": ("LPV", "SRV")}
+# Class: survey and label of real ZTF light curves that are used as they are, for up to half of the class.
+REAL = {"NONVAR": ("ztf_field", "FIELD"), "SN": ("ztf_snia", "SNIA")}
+LABELS = ("RRAB", "RRC", "RRD", "CEP", "T2CEP", "DSCT", "EA", "EW", "LPV", "ROT", "QSO", "SN", "NONVAR")
+
+
+def ztf_light_curves(
+    data_dir: Path, n_per_class: int, seed: int, object_ids: Collection[str] | None = None
+) -> Iterator[LightCurves]:
+    """Yield up to n_per_class light curves in g and r of each of LABELS, in chunks of one class.
+
+    data_dir: with lightcurves/, catalogs/ and alerts/. object_ids: the real stars (of catalina, asas, the OGLE-III
+    catalogue, ztf_field and ztf_snia) that may be used; None: all. Every light curve has at least 20 points in one
+    band. object_id is "<original>:<number>". Few objects of a class may pass the alert selection; then fewer come out
+    and the log says so. Raises FileNotFoundError where data are missing.
+    """
+    allowed = None if object_ids is None else frozenset(object_ids)
+    catalog = read_catalog(data_dir / "catalogs")
+    surveys = {name: read_survey(data_dir / "lightcurves" / name) for name in SURVEYS}
+    histories = read_histories(data_dir / "alerts" / "ztf_avro")
+    for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
+        rng = np.random.default_rng(class_seed)
+        count = 0
+        for chunk in _real(rng, data_dir, label, n_per_class // 2, allowed):
+            count += len(chunk)
+            yield chunk
+        draws = _draws(rng, label, catalog, surveys, n_per_class, allowed)
+        for _ in range(MAX_TRIES * n_per_class // BATCH + 1):
+            if count >= n_per_class or not draws:
+                break
+            exposures = draw_exposures(rng, histories, BATCH)
+            sources = draws[rng.integers(0, len(draws))](rng, BATCH, exposures)
+            chunk = _observe(rng, label, count, n_per_class - count, sources, exposures)
+            count += len(chunk)
+            yield chunk
+        log.info("ztf class synthesised", label=label, asked=n_per_class, made=count)
+
+
+def _draws(
+    rng: np.random.Generator,
+    label: str,
+    catalog: Catalog,
+    surveys: dict[str, Survey],
+    limit: int,
+    allowed: frozenset[str] | None,
+) -> list[Draw]:
+    """The ways to draw objects of a class, from the stars that may be used."""
+    draws: list[Draw] = []
+    if label in FITTED:
+        originals = fit_originals(rng, surveys, label, limit, allowed)
+        log.info("originals fitted", label=label, tried=originals.n_tried, clean=len(originals.period))
+        if len(originals.period):
+            draws.append(fitted_stars(label, originals))
+    if label in CATALOGUED and len(rows := _allowed_rows(catalog, CATALOGUED[label], allowed)):
+        draws.append(catalogued_stars(label, catalog, rows))
+    if label == "LPV":
+        for kind, selection in GIANTS.items():
+            if len(rows := _allowed_rows(catalog, selection, allowed)):
+                draws.append(catalogued_giants(kind, catalog, rows))
+    if label == "QSO":
+        draws.append(quasars(catalog))
+    if label == "SN":
+        draws.append(supernovae())
+    if label == "NONVAR":
+        draws.append(constants())
+    return draws
+
+
+def _allowed_rows(catalog: Catalog, selection: tuple[str, ...], allowed: frozenset[str] | None) -> Ints:
+    rows = catalog.rows(*selection)
+    if allowed is None:
+        return rows
+    return rows[[name in allowed for name in catalog.object_id[rows].tolist()]]
+
+
+def _observe(
+    rng: np.random.Generator, label: str, first: int, wanted: int, sources: Sources, exposures: Exposures
+) -> LightCurves:
+    """Light curves of at most `wanted` of these objects, numbered from `first`: those that have enough points."""
+    n = len(exposures.epochs)
+    shares = WATCHED_CONSTANT if label == "NONVAR" else WATCHED
+    way = rng.choice(tuple(shares), n, p=tuple(shares.values()))
+    # A constant star is also met without any alert; a variable star that hardly raises one cannot be told from it.
+    min_alerts = 0 if label == "NONVAR" else MIN_ALERTS
+    reference = reference_flux(rng, exposures, sources.flux) if sources.reference is None else sources.reference
+    alerts = select(rng, exposures, sources.flux, reference, way)
+    points: list[Ints] = []
+    stars: list[int] = []
+    for i in range(n):
+        chosen = _as_of(rng, exposures, alerts, i, min_alerts)
+        if len(points) < wanted and len(chosen):
+            points.append(chosen[np.argsort(exposures.band[chosen], kind="stable")])
+            stars.append(i)
+    flat = np.concatenate([np.zeros(0, dtype=np.int64), *points])
+    names = [f"{sources.object_id[i]}:{first + number}" for number, i in enumerate(stars)]
+    return LightCurves(
+        object_id=np.array(names, dtype=np.str_),
+        label=np.full(len(stars), label),
+        period=sources.period[stars],
+        band=np.array(BANDS)[exposures.band[flat]],
+        mjd=exposures.epochs.mjd[flat],
+        mag=alerts.mag[flat],
+        magerr=alerts.magerr[flat],
+        offsets=offsets_of(np.array([len(chosen) for chosen in points], dtype=np.int64)),
+    )
+
+
+def _as_of(rng: np.random.Generator, exposures: Exposures, alerts: Alerts, i: int, min_alerts: int) -> Ints:
+    """Points of object i up to a random alert; none if no band has MIN_EPOCHS, or too few points are alerts."""
+    start, stop = exposures.epochs.offsets[i], exposures.epochs.offsets[i + 1]
+    chosen: Ints = np.flatnonzero(alerts.kept[start:stop]) + start
+    seen = np.cumsum(exposures.band[chosen, None] == np.arange(len(BANDS)), axis=0).max(axis=1, initial=0)
+    target = np.exp(rng.uniform(np.log(MIN_EPOCHS), np.log(MAX_EPOCHS)))
+    detected = alerts.detected[chosen]
+    answers = detected if min_alerts else np.ones(len(chosen), dtype=np.bool_)
+    triggers = np.flatnonzero(answers & (seen >= MIN_EPOCHS) & (np.cumsum(detected) >= min_alerts))
+    if not len(triggers):
+        return chosen[:0]
+    last = triggers[min(int(np.searchsorted(seen[triggers], target)), len(triggers) - 1)]
+    return chosen[: last + 1]
+
+
+def _real(
+    rng: np.random.Generator, data_dir: Path, label: str, limit: int, allowed: frozenset[str] | None
+) -> Iterator[LightCurves]:
+    """Real ZTF light curves of a class as they are, at most `limit`, those with MIN_EPOCHS in a band."""
+    if label not in REAL:
+        return
+    name, survey_label = REAL[label]
+    survey = read_survey(data_dir / "lightcurves" / name)
+    order = rng.permutation(np.flatnonzero(survey.label == survey_label))
+    usable = [i for i in order.tolist() if allowed is None or survey.object_id[i] in allowed]
+    long = [i for i in usable if _fullest_band(survey, i) >= MIN_EPOCHS]
+    stars = [i for i in long if label != "NONVAR" or _quiet(survey, i)][:limit]
+    if stars:
+        yield survey.select(stars, label)
+
+
+def _quiet(survey: Survey, i: int) -> bool:
+    """Whether a field star's scatter is that of its errors: there are variable stars among ztf_field, unlabelled."""
+    rows = survey.good_points(i)
+    deviation = np.abs(survey.mag[rows] - np.median(survey.mag[rows]))
+    return bool(TO_SIGMA * np.median(deviation) < MAX_QUIET * np.median(survey.magerr[rows]))
+
+
+def _fullest_band(survey: Survey, i: int) -> int:
+    return int(np.unique(survey.band[survey.good_points(i)], return_counts=True)[1].max(initial=0))

@@ -1,0 +1,113 @@
+"""Feature tables: what a network is trained on, one row for each light curve of an object, cached on disk."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import features
+from models.lightcurves import BandLightCurves
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+MIN_EPOCHS = 20  # of a band, as in the stream
+TOO_FEW_EPOCHS = "too_few_epochs"
+NO_FEATURES = "no_features"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features of n objects in r rows; objects without a row have a reason."""
+
+    object_id: npt.NDArray[np.str_]  # (n,)
+    label: npt.NDArray[np.str_]  # (n,)
+    owner: Ints  # (r,) index of the object
+    epochs: Ints  # (r,)
+    features: Floats  # (r, 16)
+    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
+    reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
+
+    def select(self, objects: Ints) -> "Table":
+        """These objects (any order, no repeats) and their rows."""
+        number = np.full(len(self.object_id), -1)
+        number[objects] = np.arange(len(objects))
+        rows = number[self.owner] >= 0
+        return Table(
+            self.object_id[objects],
+            self.label[objects],
+            number[self.owner[rows]],
+            self.epochs[rows],
+            self.features[rows],
+            self.view[rows],
+            self.reason[objects],
+        )
+
+
+def stack(tables: Sequence[Table]) -> Table:
+    """Rows of several tables of the same objects (a star observed in several ways) in one table."""
+    first = tables[0]
+    reason = np.where(np.any([table.reason == "" for table in tables], axis=0), "", first.reason)
+    return Table(
+        first.object_id,
+        first.label,
+        np.concatenate([table.owner for table in tables]),
+        np.concatenate([table.epochs for table in tables]),
+        np.concatenate([table.features for table in tables]),
+        np.concatenate([np.full(len(table.owner), view) for view, table in enumerate(tables)]),
+        reason,
+    )
+
+
+def default_cache() -> Path:
+    """Where features are kept between runs: STARSIEVE_CACHE, or the user's cache folder."""
+    return Path(os.environ.get("STARSIEVE_CACHE", Path.home() / ".cache" / "starsieve"))
+
+
+def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None = None, threads: int = 1) -> Table:
+    """Features of every light curve with at least MIN_EPOCHS points.
+
+    parity: with the published period search instead of the stream's. With a cache folder, a set of light curves that
+    this version of the feature code has seen before is not computed again.
+    """
+    long = curves.epochs >= MIN_EPOCHS
+    points = np.repeat(long, curves.epochs)
+    arrays = (curves.mjd[points], curves.mag[points], curves.magerr[points])
+    offsets = np.concatenate([[0], np.cumsum(curves.epochs[long])])
+    values = _features(*arrays, offsets, parity=parity, cache=cache, threads=threads)
+    owner, epochs, good = curves.owner[long], curves.epochs[long], ~np.isnan(values[:, 0])
+    reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS)
+    reason[owner] = NO_FEATURES
+    reason[owner[good]] = ""
+    view = np.zeros(np.count_nonzero(good), dtype=np.int64)
+    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason)
+
+
+def _features(
+    mjd: Floats, mag: Floats, magerr: Floats, offsets: Ints, *, parity: bool, cache: Path | None, threads: int
+) -> Floats:
+    """Feature rows, NaN where there are none; from the cache if it has them."""
+    if cache is None:
+        return features.extract_many(mjd, mag, magerr, offsets, parity=parity, threads=threads).features
+    path = cache / f"{_fingerprint(mjd, mag, magerr, offsets, parity=parity)}.npy"
+    if not path.exists():
+        values = features.extract_many(mjd, mag, magerr, offsets, parity=parity, threads=threads).features
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.npy")
+        np.save(partial, values)
+        partial.replace(path)  # whole or not at all, also with two processes at once
+    return np.asarray(np.load(path))
+
+
+def _fingerprint(*arrays: npt.NDArray[Any], parity: bool) -> str:
+    digest = hashlib.sha256(b"parity" if parity else b"stream")
+    for source in sorted(Path(features.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]

@@ -1,0 +1,91 @@
+"""The source set as a whole, from the real catalogue."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from models.synthesis import Catalog, LightCurves, concatenate, ogle3_light_curves, read_catalog
+from models.synthesis.cadence import FIELDS, MAX_EPOCHS, MIN_EPOCHS, ogle_epochs
+from models.synthesis.lightcurves import Epochs
+from models.synthesis.noise import OGLE3_ERRORS, observe_ogle
+from models.synthesis.ogle3 import LABELS
+
+
+@pytest.fixture(scope="session")
+def catalog(data_dir: Path) -> Catalog:
+    return read_catalog(data_dir / "catalogs")
+
+
+@pytest.fixture(scope="session")
+def light_curves(catalog: Catalog) -> LightCurves:
+    return concatenate(ogle3_light_curves(catalog, 40, seed=1))
+
+
+def test_every_class_is_there_and_whole(light_curves: LightCurves) -> None:
+    labels, counts = np.unique(light_curves.label, return_counts=True)
+    assert set(labels) == set(LABELS)
+    assert (counts == 40).all()
+    assert len(np.unique(light_curves.object_id)) == len(light_curves)
+    n_epochs = np.diff(light_curves.offsets)
+    assert n_epochs.min() >= MIN_EPOCHS
+    assert n_epochs.max() <= MAX_EPOCHS
+    for values in (light_curves.mjd, light_curves.mag, light_curves.magerr):
+        assert np.isfinite(values).all()
+        assert len(values) == light_curves.offsets[-1]
+    assert (light_curves.magerr > 0).all()
+
+
+def test_the_seed_decides(catalog: Catalog) -> None:
+    first, again, other = (concatenate(ogle3_light_curves(catalog, 2, seed)) for seed in (7, 7, 8))
+    np.testing.assert_array_equal(first.mag, again.mag)
+    np.testing.assert_array_equal(first.object_id, again.object_id)
+    assert len(first.mag) != len(other.mag) or (first.mag != other.mag).any()
+
+
+def test_delta_scuti_columns_are_put_right(catalog: Catalog) -> None:
+    stars = catalog.rows("DSCT", "S")
+    assert np.median(catalog.r21[stars, 0]) < 0.5 < np.median(catalog.phi21[stars, 0])
+
+
+def test_a_rare_class_repeats_its_stars_evenly(catalog: Catalog) -> None:
+    n_stars = len(catalog.rows("aCep"))
+    curves = [c for c in ogle3_light_curves(catalog, 2 * n_stars, 0) if c.label[0] == "ACEPH"]
+    stars = [name.split(":")[0] for name in concatenate(curves).object_id]
+    _, counts = np.unique(stars, return_counts=True)
+    assert len(counts) == n_stars
+    assert (counts == 2).all()
+
+
+def test_tables_have_the_columns_of_the_real_surveys(light_curves: LightCurves, tmp_path: Path, data_dir: Path) -> None:
+    light_curves.write(tmp_path)
+    for table in ("objects.parquet", "points.parquet"):
+        ours = pq.read_table(tmp_path / table)
+        theirs = pq.read_schema(data_dir / "lightcurves" / "catalina" / table)
+        assert ours.schema.names == theirs.names
+    objects, points = pq.read_table(tmp_path / "objects.parquet"), pq.read_table(tmp_path / "points.parquet")
+    assert points.num_rows == sum(objects["n_epochs"].to_pylist())
+    quasar = objects["label"].to_pylist().index("QSO")
+    assert objects["period"][quasar].as_py() is None
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("n_epochs", [20, 300, 2000])
+def test_epochs_fall_into_nights_and_seasons(field: str, n_epochs: int) -> None:
+    mjd = ogle_epochs(np.random.default_rng(n_epochs), n_epochs, field)
+    assert len(mjd) == n_epochs
+    assert (np.diff(mjd) >= 0).all()
+    assert (np.abs((mjd + 0.5) % 1.0 - 0.5) <= 0.2001).all()  # around local midnight
+    assert ((mjd - 51999.0) % 365.25 < 323).all()  # the Sun is in the way for the rest of the year
+
+
+def test_noise_is_what_the_error_says() -> None:
+    n_stars, n_epochs = 300, 400
+    epochs = Epochs(np.tile(np.arange(float(n_epochs)), n_stars), np.arange(n_stars + 1) * n_epochs)
+    mag, magerr = observe_ogle(np.random.default_rng(0), np.full(n_stars * n_epochs, 18.0), epochs)
+    assert np.median(magerr) == pytest.approx(float(OGLE3_ERRORS(np.array(18.0))), rel=0.1)
+    z = ((mag - 18.0) / magerr).reshape(n_stars, n_epochs)
+    robust = np.median(np.abs(z - np.median(z, axis=1, keepdims=True)), axis=1) * 1.4826
+    assert np.median(robust) == pytest.approx(1.05, abs=0.12)
+    assert 0.002 < (np.abs(z) > 5).mean() < 0.03  # real stars: 1.1 %

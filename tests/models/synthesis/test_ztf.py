@@ -1,0 +1,163 @@
+"""The alert selection by itself, and the ZTF training set from real stars, packets and catalogues."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves
+from models.synthesis.lightcurves import Epochs
+from models.synthesis.originals import read_survey
+from models.synthesis.ztf import LABELS, MIN_EPOCHS
+from models.synthesis.ztf_alerts import (
+    FORCED_DAYS,
+    Exposures,
+    History,
+    draw_exposures,
+    noise_of,
+    read_histories,
+    reference_flux,
+    select,
+)
+
+LIMIT = 10 ** (-0.4 * 20.5)
+
+
+def exposures_of_one(n: int, step: float = 1.0) -> Exposures:
+    epochs = Epochs(59_000.0 + step * np.arange(n), np.array([0, n]))
+    return Exposures(epochs, np.arange(n) % 2, np.full(n, LIMIT))
+
+
+def flux_of(mag: np.ndarray | float, n: int) -> np.ndarray:
+    return np.broadcast_to(10 ** (-0.4 * np.asarray(mag)), n).copy()
+
+
+def test_constant_star_raises_hardly_an_alert() -> None:
+    n = 20_000
+    flux = flux_of(16.0, n)
+    alerts = select(np.random.default_rng(0), exposures_of_one(n), flux, flux, np.array(["alerts"]))
+    assert alerts.kept.mean() < 0.02  # tails are heavy: 1.1 % of real residuals are beyond 5 sigma
+
+
+def test_alerts_avoid_the_reference_flux_and_forced_points_fill_the_gap() -> None:
+    n = 4000
+    exposures = exposures_of_one(n)
+    mag = 16.0 + 0.3 * np.sin(2 * np.pi * np.arange(n) / 17.3)
+    flux, reference = flux_of(mag, n), flux_of(16.0, n)
+    alerts, forced = (
+        select(np.random.default_rng(1), exposures, flux, reference, np.array([way])) for way in ("alerts", "forced")
+    )
+    assert np.percentile(np.abs(alerts.mag[alerts.kept] - 16.0), 1) > 0.03
+    assert forced.kept.mean() > 0.99
+    assert not (alerts.kept & ~forced.kept).any()
+    assert np.std(forced.mag[forced.kept] - mag[forced.kept]) < 0.02
+
+
+def test_forced_points_reach_thirty_days_back_and_never_forward() -> None:
+    n = 200
+    exposures = exposures_of_one(n)
+    flux, reference = flux_of(17.0, n), flux_of(17.0, n)
+    flux[100] *= 2.0
+    alerts = select(np.random.default_rng(3), exposures, flux, reference, np.array(["forced"]))
+    assert alerts.detected[100]
+    kept = np.flatnonzero(alerts.kept & (np.arange(n) > 60) & (np.arange(n) < 140))
+    assert kept.max() == 100
+    assert kept.min() == 100 - int(FORCED_DAYS)
+
+
+def test_no_total_flux_without_a_reference_source() -> None:
+    n = 500
+    flux = flux_of(18.0, n)
+    alerts = select(np.random.default_rng(2), exposures_of_one(n), flux, np.zeros(n), np.array(["forced"]))
+    np.testing.assert_array_equal(alerts.kept, alerts.detected)
+
+
+def test_errors_are_those_of_the_scatter() -> None:
+    n = 4000
+    exposures, flux = exposures_of_one(n), flux_of(18.0, n)
+    alerts = select(np.random.default_rng(4), exposures, flux, flux * 0.5, np.array(["alerts"]))
+    assert alerts.kept.mean() > 0.9
+    pull = (alerts.mag - 18.0)[alerts.kept] / alerts.magerr[alerts.kept]
+    assert 0.5 < 1.4826 * np.median(np.abs(pull)) < 1.1
+    expected = 1.0857 * noise_of(np.array([LIMIT]), flux[:1], 1.3)[0] / flux[0]
+    assert np.median(alerts.magerr[alerts.kept]) == pytest.approx(np.hypot(expected, 0.01), rel=0.1)
+
+
+def test_reference_is_a_mean_of_the_same_band() -> None:
+    exposures = exposures_of_one(400)
+    flux = np.where(exposures.band == 0, 1.0, 3.0)
+    np.testing.assert_allclose(reference_flux(np.random.default_rng(0), exposures, flux), flux)
+
+
+def test_exposures_ascend_whatever_the_histories() -> None:
+    rng = np.random.default_rng(5)
+    histories = [
+        History(np.sort(rng.uniform(0, span, 30)), rng.integers(0, 2, 30), np.full(30, 20.0)) for span in (5, 30, 117)
+    ]
+    exposures = draw_exposures(rng, histories, 50)
+    steps = np.diff(exposures.epochs.mjd)[np.diff(exposures.epochs.index) == 0]
+    assert (steps >= 0).all()
+
+
+def test_histories_come_from_real_packets(data_dir: Path) -> None:
+    histories = read_histories(data_dir / "alerts" / "ztf_avro")
+    assert len(histories) > 300
+    for history in histories:
+        assert (np.diff(history.day) >= 0).all()
+        assert set(history.band) <= {0, 1}
+        assert (history.limit > 10).all()
+
+
+@pytest.fixture(scope="module")
+def allowed(data_dir: Path) -> set[str]:
+    """Half of the real stars."""
+    names: set[str] = set()
+    for survey in ("catalina", "asas", "ztf_field", "ztf_snia"):
+        names |= set(read_survey(data_dir / "lightcurves" / survey).object_id[::2].tolist())
+    return names | set(read_catalog(data_dir / "catalogs").object_id[::2].tolist())
+
+
+@pytest.fixture(scope="module")
+def light_curves(data_dir: Path, allowed: set[str]) -> LightCurves:
+    return concatenate(ztf_light_curves(data_dir, 12, seed=1, object_ids=allowed))
+
+
+def test_every_class_is_there_with_enough_epochs(light_curves: LightCurves) -> None:
+    labels, counts = np.unique(light_curves.label, return_counts=True)
+    assert set(labels) == set(LABELS)
+    assert (counts == 12).all()
+    assert len(np.unique(light_curves.object_id)) == len(light_curves)
+    index = np.repeat(np.arange(len(light_curves)), np.diff(light_curves.offsets))
+    fullest = np.max([np.bincount(index, light_curves.band == band) for band in "gr"], axis=0)
+    assert fullest.min() >= MIN_EPOCHS
+    assert set(light_curves.band) == {"g", "r"}
+    for values in (light_curves.mjd, light_curves.mag, light_curves.magerr):
+        assert np.isfinite(values).all()
+    assert (light_curves.magerr > 0).all()
+
+
+def test_stars_kept_for_judging_are_never_seen(light_curves: LightCurves, allowed: set[str]) -> None:
+    drawn = {"quasar", "supernova", "constant"}
+    for name in light_curves.object_id.tolist():
+        star = name.rsplit(":", 1)[0]
+        assert star in allowed or star.split("-")[0] in drawn
+
+
+def test_pulsators_swing_more_in_g_and_eclipses_equally(light_curves: LightCurves) -> None:
+    def ratio(label: str) -> float:
+        ratios = []
+        for i in np.flatnonzero(light_curves.label == label):
+            span = slice(light_curves.offsets[i], light_curves.offsets[i + 1])
+            band, mag = light_curves.band[span], light_curves.mag[span]
+            if min((band == "g").sum(), (band == "r").sum()) >= MIN_EPOCHS:
+                ratios.append(np.std(mag[band == "g"]) / np.std(mag[band == "r"]))
+        return float(np.median(ratios))
+
+    assert 1.2 < ratio("RRAB") < 1.6
+    assert 0.85 < ratio("EW") < 1.2
+
+
+def test_the_seed_decides(data_dir: Path, light_curves: LightCurves, allowed: set[str]) -> None:
+    again = concatenate(ztf_light_curves(data_dir, 12, seed=1, object_ids=allowed))
+    np.testing.assert_array_equal(again.mag, light_curves.mag)
+    np.testing.assert_array_equal(again.object_id, light_curves.object_id)
