@@ -82,7 +82,7 @@ def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: floa
 
 
 def published_period(mjd: Floats, mag: Floats) -> float:
-    """Highest peak of the unweighted Lomb-Scargle periodogram on the published grid (science reference: parity mode)."""
+    """Highest peak of the unweighted Lomb-Scargle periodogram on the published grid."""
     t, y, baseline, n = mjd - mjd[0], mag - mag.mean(), np.ptp(mjd), mjd.size
     hifac = max(100, int(baseline / n / 0.03 * 2))
     frequencies = np.arange(1, int(0.5 * 3 * hifac * n) + 1) / (3 * baseline)
@@ -112,7 +112,7 @@ class Band:
         model = np.stack([np.ones_like(x), *terms], axis=1) / self.magerr[:, None]
         data = self.mag / self.magerr
         coefficients = np.linalg.lstsq(model, data, rcond=1e-12)[0]
-        return float(np.sum((data - model @ coefficients) ** 2)), coefficients[1:]
+        return float(np.sum((data - model @ coefficients) ** 2)), np.asarray(coefficients[1:], np.float64)
 
 
 def power(bands: list[Band], frequency: float, n_harmonics: int) -> float:
@@ -128,14 +128,16 @@ def grid_frequencies(baseline: float) -> Floats:
         span *= BASELINE_STEP
     step = 1 / (OVERSAMPLING * span)
     n_blocks = math.ceil(1 / SHORTEST_PERIOD / step / BLOCK)
-    return step * np.arange(1, n_blocks * BLOCK + 1)
+    return np.asarray(step * np.arange(1, n_blocks * BLOCK + 1), np.float64)
 
 
 def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:
     """(power, frequency) of the highest grid points of the `count` best blocks, best first."""
     baseline = max(band.time[-1] for band in bands)
     frequencies = grid_frequencies(baseline)
-    powers = np.array([power(bands, f, 1) if f * baseline >= 1 - 1e-9 else -1.0 for f in frequencies]).reshape(-1, BLOCK)
+    powers = np.array([power(bands, f, 1) if f * baseline >= 1 - 1e-9 else -1.0 for f in frequencies]).reshape(
+        -1, BLOCK
+    )
     best = np.argsort(-powers.max(axis=1))[:count]
     rows = frequencies.reshape(-1, BLOCK)
     return [(float(powers[b].max()), float(rows[b, powers[b].argmax()])) for b in best]
@@ -148,7 +150,7 @@ def shape(coefficients: Floats) -> tuple[float, float, float, float]:
     return float(second.real / abs(h1)), float(-second.imag / abs(h1)), float(third.real / abs(h1)), abs(h1)
 
 
-def is_half_the_period(n_epochs: int, frequency: float, gain: float, coefficients: Floats) -> bool:
+def is_half_the_period(frequency: float, gain: float, coefficients: Floats) -> bool:
     """As choose.is_half_the_period, coefficients in magnitudes."""
     sharpness, asymmetry, third, amplitude = shape(coefficients)
     if gain > choose.PROOF and sharpness > choose.ECLIPSE_SHAPE:
