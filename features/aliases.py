@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from features.choose import DAY_FROM, DAY_WIDTH, HARMONICS, INSIGNIFICANT, gain_of
+from features.choose import DAY_FROM, DAY_WIDTH, HARMONICS, INSIGNIFICANT, epochs_per_band, gain_of
 from features.grid import SHORTEST_PERIOD
 from features.harmonics import harmonic_power
 from features.jit import Data, kernel
@@ -17,7 +17,7 @@ COINCIDENCE = 0.05  # relative distance of the period from a month or a year
 @kernel
 def alias_flags(data: Data, frequency: float, power: float, lowest: float) -> int:
     """Bits of the rhythms whose sum or difference with `frequency` fits nearly as well, or that coincide with it."""
-    n, coefficients, flags = data[0].size, np.empty(2 * HARMONICS), 0
+    n, coefficients, flags = epochs_per_band(data), np.empty(2 * HARMONICS), 0
     for rhythm, bit in RHYTHMS:
         for sign in (-1, 1):
             other = abs(frequency + sign * rhythm)

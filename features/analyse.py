@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from features.aliases import alias_flags
-from features.ceilings import raise_ceilings
+from features.ceilings import renew_ceilings
 from features.check import NO_PERIOD, USABLE, check
 from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import Bytes, Floats, Integers, Singles, kernel
 from features.parity import published_period
-from features.search import best_blocks, weigh
+from features.search import UNKNOWN, best_blocks, weigh
 from features.significance import false_alarm_probability
 from features.state import (
     covers_only,
@@ -61,9 +61,10 @@ def search_period(
     data = (time, weight, signal, band_starts, shares)
     baseline = time.max()
     if not bounded:
-        raise_ceilings(data, step, ceilings)
+        ceilings[:] = UNKNOWN
+        renew_ceilings(data, step, ceilings)
     powers, frequencies = np.full(CERTIFIED, -1, np.float32), np.empty(CERTIFIED)
-    found, looked = best_blocks(data, 1.0, step, lowest_index(baseline, step), ceilings, powers, frequencies)
+    found, looked = best_blocks(data, step, lowest_index(baseline, step), bounded, ceilings, powers, frequencies)
     row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
     if found == 0:
         return chi2

@@ -3,8 +3,8 @@
 The frequencies of a block are demodulated to its centre; the epochs, placed on a circle by their phase at the grid
 step, are spread onto GRID points with a kernel of KERNEL points (exponential of semicircle, Barnett et al. 2019, SIAM
 J. Sci. Comput. 41, C479) and transformed. LANES blocks go side by side, so that the arithmetic is that of one FFT of
-vectors. The kernel's error makes these powers approximate; they are raised by it, and `search.best_blocks` looks again, exactly,
-at the few blocks that matter.
+vectors. The kernel's error makes these powers approximate; they are raised by it, and `search.best_blocks` looks
+again, exactly, at the few blocks that matter.
 """
 
 import math
@@ -155,8 +155,8 @@ def _add_powers(re: Singles, im: Singles, share: np.float32, summed: Singles) ->
 
 
 @kernel
-def raise_ceilings(data: Data, step: float, ceilings: Singles) -> None:
-    """Fill `ceilings` (blocks,) from `data` as for `search.best_blocks`."""
+def renew_ceilings(data: Data, step: float, ceilings: Singles) -> None:
+    """Lower `ceilings` (blocks,) to what the epochs at hand allow; `data` as for `search.best_blocks`."""
     time, weight, signal, band_starts, shares = data
     n = time.size
     first, first2 = np.empty(n, np.int64), np.empty(n, np.int64)
@@ -183,4 +183,5 @@ def raise_ceilings(data: Data, step: float, ceilings: Singles) -> None:
             for lane in range(LANES):
                 summed[0, lane] = max(summed[0, lane], summed[offset, lane])
         last = min(first_block + LANES, ceilings.size)
-        ceilings[first_block:last] = summed[0, : last - first_block]
+        for block in range(first_block, last):
+            ceilings[block] = min(ceilings[block], summed[0, block - first_block])

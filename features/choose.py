@@ -32,6 +32,8 @@ ECLIPSE_SHAPE = 0.3  # sharpness of the minimum above which a curve is no pulsat
 # Walking up to a shorter period when little is lost by it.
 INSIGNIFICANT = 16.0  # in N ln(chi2 ratio), all steps together; 10, 16 and 24 differ little
 SLOW = 0.02  # 1/d; long-period variables do not repeat exactly, so that several cycles always fit better than one
+SPARSE = 20  # epochs a band, of several, below which three harmonics of each would fit anything
+
 SLOW_SHARE = 0.7  # of the explained chi2 that has to be kept
 
 # Log-odds that the true period is twice the one at hand, by logistic regression on every other star of 5,000 of
@@ -52,7 +54,13 @@ PROOF = 60.0  # gain that proves different minima, if the shape is an eclipse
 
 
 @kernel
-def gain_of(n_epochs: int, better: float, worse: float) -> float:
+def epochs_per_band(data: Data) -> float:
+    """What N stands for in N ln(chi2 ratio): every band has its own coefficients, so evidence counts per band."""
+    return data[0].size / data[4].size
+
+
+@kernel
+def gain_of(n_epochs: float, better: float, worse: float) -> float:
     """N ln(chi2 ratio) of two models, given the fractions of chi2 that they explain."""
     return n_epochs * (math.log(max(1 - worse, SMALLEST_CHI2)) - math.log(max(1 - better, SMALLEST_CHI2)))
 
@@ -96,7 +104,7 @@ def refine(data: Data, frequency: float, width: float, n_harmonics: int, coeffic
 
 
 @kernel
-def candidate_score(n_epochs: int, frequency: float, power: float, is_half: bool, coefficients: Floats) -> float:
+def candidate_score(n_epochs: float, frequency: float, power: float, is_half: bool, coefficients: Floats) -> float:
     """Log-likelihood of a candidate and its prior, in units of N ln(chi2)."""
     score = gain_of(n_epochs, power, 0.0)
     if is_half:
@@ -111,7 +119,7 @@ def candidate_score(n_epochs: int, frequency: float, power: float, is_half: bool
 @kernel
 def best_candidate(data: Data, candidates: Floats, step: float, lowest: float) -> tuple[float, float]:
     """The best (frequency, power) among `candidates` (1/d, off by at most a grid `step`) and their halves."""
-    n, coefficients = data[0].size, np.empty(2 * HARMONICS)
+    n, coefficients = epochs_per_band(data), np.empty(2 * HARMONICS)
     scores = np.full((candidates.size, 2), -np.inf)
     for i in range(candidates.size):
         for half in range(2):
@@ -136,7 +144,7 @@ def best_candidate(data: Data, candidates: Floats, step: float, lowest: float) -
 @kernel
 def walk_up(data: Data, frequency: float, power: float, step: float) -> tuple[float, float]:
     """Go to two or three times the frequency for as long as all the steps together lose little."""
-    n, coefficients = data[0].size, np.empty(2 * HARMONICS)
+    n, coefficients = epochs_per_band(data), np.empty(2 * HARMONICS)
     first_power = power
     walking = True
     while walking:
@@ -181,7 +189,9 @@ def is_half_the_period(frequency: float, gain: float, deviation: float, coeffici
 @kernel
 def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest: float) -> tuple[float, float]:
     """Choose the frequency of the star among `candidates`, their halves and multiples; returns (frequency, power)."""
-    n, coefficients, doubled = data[0].size, np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
+    if data[4].size > 1 and epochs_per_band(data) < SPARSE:
+        return refine(data, candidates[0], step, 1, np.empty(2))
+    n, coefficients, doubled = epochs_per_band(data), np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
     frequency, power = best_candidate(data, candidates, step, lowest)
     frequency, power = walk_up(data, frequency, power, step)
     for _ in range(MOST_DOUBLINGS):

@@ -8,6 +8,7 @@ Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
+Flags = NDArray[np.bool_]
 # Times, weights and signal, band by band; where the bands start; the bands' shares in chi2. See `search.best_blocks`.
 Data = tuple[Floats, Floats, Floats, Integers, Floats]
 

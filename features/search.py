@@ -9,10 +9,12 @@ import math
 
 import numpy as np
 
+from features.ceilings import renew_ceilings
 from features.gls import HALF, UNROLL, add_block, offset_tables
 from features.grid import BLOCK
-from features.jit import Data, Floats, Integers, Singles, kernel
+from features.jit import Data, Flags, Floats, Integers, Singles, kernel
 
+WORTH_RENEWING = 30  # blocks to look at times epochs, per block: where renewing all ceilings costs less, measured
 UNKNOWN = np.float32(2)  # ceiling of a block never looked at; powers are at most 1
 
 
@@ -86,15 +88,23 @@ def _first_bar(ceilings: Singles, count: int) -> np.float32:
 
 
 @kernel
+def _remaining(ceilings: Singles, done: Flags, bar: np.float32) -> int:
+    count = 0
+    for block in range(ceilings.size):
+        count += ceilings[block] >= bar and not done[block]
+    return count
+
+
+@kernel
 def best_blocks(
-    data: Data, floating: float, step: float, lowest: int, ceilings: Singles, powers: Singles, frequencies: Floats
+    data: Data, step: float, lowest: int, stale: bool, ceilings: Singles, powers: Singles, frequencies: Floats
 ) -> tuple[int, int]:
     """Find the `powers.size` best blocks; returns how many there are and how many blocks were looked at.
 
     `data`: times (n,) in days from the first epoch; weights and signal (n,) as `weigh` makes them; where the bands
     start (bands + 1,); shares (bands,) of the bands in chi2. Frequencies below index `lowest` are not eligible.
-    `ceilings` (blocks,) are used and updated. Fills `powers`, falling, and `frequencies`, interpolated between grid
-    points.
+    `ceilings` (blocks,) are used and updated; `stale` ones are from fewer epochs. Fills `powers`, falling, and
+    `frequencies`, interpolated between grid points.
     """
     time, weight, signal, band_starts, shares = data
     single, double = offset_tables(time, step)
@@ -112,7 +122,7 @@ def best_blocks(
             centre = (block * BLOCK + HALF + 0.5) * step
             for band in range(shares.size):
                 a, b = band_starts[band], band_starts[band + 1]
-                add_block(time[a:b], weight[a:b], signal[a:b], single[a:], double[a:], centre, shares[band], floating,
+                add_block(time[a:b], weight[a:b], signal[a:b], single[a:], double[a:], centre, shares[band], 1.0,
                           sums, rows, power, error)  # fmt: skip
             below = max(0, lowest - block * BLOCK)
             best, ceiling, place = _highest(power, error, below)
@@ -122,4 +132,7 @@ def best_blocks(
             if count == powers.size:
                 bar = max(bar, powers[-1])
         bar = powers[-1] if count == powers.size else np.float32(-1)
+        if stale and _remaining(ceilings, done, bar) * time.size > WORTH_RENEWING * ceilings.size:
+            renew_ceilings(data, step, ceilings)
+            stale = False
     return count, looked
