@@ -1,20 +1,25 @@
 """The command `starsieve`: what each command takes, and nothing of what it does.
 
-Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting.
+Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
 """
 
+import logging
+import os
 import signal
+import socket
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from broker.settings import Settings, SettingsError, load
+from broker.settings import KafkaSettings, Settings, SettingsError, load
+from features.cli import bench_app, features_command
 
 app = typer.Typer(
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
@@ -26,9 +31,12 @@ app = typer.Typer(
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings; the environment and options override it.")]
 Bootstrap = Annotated[str | None, typer.Option("--bootstrap-servers", "-b", help="Kafka, as host:port,host:port.")]
 OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classifications.")]
+SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
+Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
 
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
+EXIT_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 
 
 @app.command()
@@ -60,9 +68,13 @@ def run(
         redis={"url": redis},
     )
     from broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
+    from models import ModelError  # noqa: PLC0415
 
     _log_to_stderr()
-    stream.run(settings, _stop_on_signals())
+    try:
+        stream.run(settings, _stop_on_signals())
+    except ModelError as error:
+        _fail(f"survey: {error}", EXIT_WRONG_USAGE)
 
 
 @app.command()
@@ -96,11 +108,115 @@ def tail(
 
 
 @app.command()
+def replay(
+    paths: Annotated[list[Path], typer.Argument(help="Packets (.avro), folders, nightly archives (.tar.gz).")],
+    topic: Annotated[str, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")],
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    rate: Rate = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Send alert packets from files to a topic, bytes unchanged, without a key, as ZTF sends them.
+
+    Example: [bold]starsieve replay ztf_public_20260101.tar.gz -t ztf_20260101_programid1 --rate 200[/bold]
+    """
+    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
+    from broker import replay as replaying  # noqa: PLC0415
+
+    try:
+        files = replaying.find(paths)
+        endless_or_unknown = loop or any(map(replaying.is_archive, files))
+        packets = replaying.for_ever(files) if loop else replaying.packets(files)
+        _send(packets, None if endless_or_unknown else len(files), settings, topic, rate)
+    except replaying.ReplayError as error:
+        _fail(str(error), EXIT_FAILED)
+
+
+@app.command()
+def simulate(
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    topic: SimulateTopic = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder to write packets to, not a topic.")
+    ] = None,
+    light_curves: Annotated[
+        Path | None, typer.Option(help="Real stars: a folder with objects.parquet and points.parquet.")
+    ] = None,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Of the real stars, only those that the shipped network never saw.")
+    ] = False,
+    objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
+    nights: Annotated[int, typer.Option(min=1, help="How long invented stars are observed.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
+    truth: Annotated[Path | None, typer.Option(help="File for the true classes, as JSON lines.")] = None,
+    rate: Rate = None,
+) -> None:
+    """Simulate ZTF alerts (schema 4.02) of invented stars, or of real ones, to a topic or a folder.
+
+    Example: [bold]starsieve simulate --objects 100 --seed 7 -t ztf_20260101_programid1 --truth truth.jsonl[/bold]
+
+    Example: [bold]starsieve simulate --light-curves catalina --held-out -o packets --truth truth.jsonl[/bold]
+    """
+    if (topic is None) == (output is None):
+        _fail("simulate needs either --topic or --output", EXIT_WRONG_USAGE)
+    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
+    from broker import replay as replaying  # noqa: PLC0415
+    from broker import simulate as simulating  # noqa: PLC0415
+    from models import ModelError  # noqa: PLC0415
+
+    try:
+        if light_curves is None:
+            stars = simulating.invent(objects, nights, seed)
+        else:
+            stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out)
+        if truth is not None:
+            simulating.write_truth(stars, truth)
+        total = simulating.count_alerts(stars)
+        packets = ((str(alert.candid), alert.packet) for alert in simulating.alerts(stars))
+        if topic is not None:
+            _send(packets, total, settings, topic, rate)
+        elif output is not None:
+            with _progress() as progress:
+                simulating.write_packets(progress.track(packets, total=total, description="alerts"), output)
+    except (ModelError, replaying.ReplayError, OSError) as error:
+        _fail(str(error), EXIT_FAILED)
+
+
+@app.command()
+def demo(
+    objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same stars.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print the summary, last, as one JSON object.")] = False,
+) -> None:
+    """Watch simulated alerts being classified, with a Kafka in this process and a Valkey beside it.
+
+    The exit code is 0 only if as many outcomes came out as alerts went in.
+
+    Example: [bold]starsieve demo --objects 100 --json[/bold]
+    """
+    from broker import demo as demonstration  # noqa: PLC0415
+
+    _log_to_stderr(logging.ERROR)
+    console = Console(stderr=json)
+    summary = demonstration.run(objects, seed, console)
+    console.print(summary.as_table())
+    if json:
+        typer.echo(summary.as_json())
+    if not summary.complete:
+        _fail("not every alert has an outcome", EXIT_FAILED)
+
+
+@app.command()
 def version() -> None:
     """Print the version. Example: [bold]starsieve version[/bold]"""
     from importlib.metadata import version as installed  # noqa: PLC0415
 
     typer.echo(f"starsieve {installed('starsieve')}")
+
+
+app.command("features")(features_command)
+app.add_typer(bench_app, name="bench")
 
 
 def main() -> None:
@@ -115,29 +231,61 @@ def _settings(config: Path | None, **overrides: Any) -> Settings:
         _fail(str(error), EXIT_WRONG_USAGE)
 
 
+def _send(
+    packets: Iterable[tuple[str, bytes]], total: int | None, kafka: KafkaSettings, topic: str, rate: float | None
+) -> None:
+    """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
+    from broker import replay as replaying  # noqa: PLC0415
+    from broker.kafka import create_topics  # noqa: PLC0415
+
+    for error in create_topics(kafka, topic).values():
+        _fail(f"cannot create the topic {topic} on Kafka at {kafka.bootstrap_servers}: {error}", EXIT_FAILED)
+    with _progress() as progress:
+        sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate)
+    typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)
+    if sent.failed:
+        examples = "\n".join(f"{name}: {reason}" for name, reason in list(sent.failed.items())[:3])
+        _fail(f"{len(sent.failed)} alerts were not taken by Kafka, for example\n{examples}", EXIT_FAILED)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True))
+
+
 def _fail(message: str, code: int) -> NoReturn:
     typer.secho(message, err=True, fg=typer.colors.RED)
     raise typer.Exit(code)
 
 
 def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second has its default effect, the end of the process."""
+    """Set by the first SIGTERM or SIGINT; the second ends the process at once.
+
+    A thread reads the signals: Python's own handlers wait until the main thread is back from librdkafka, which may take
+    as long as Kafka is away.
+    """
     stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
-
+    received, sent = socket.socketpair()
+    sent.setblocking(False)  # noqa: FBT003 - its signature
+    signal.set_wakeup_fd(sent.fileno())
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, on_signal)
+        signal.signal(each, lambda _number, _frame: None)
+
+    def read_signals() -> None:
+        with sent, received:
+            received.recv(1)
+            stop.set()
+            os._exit(EXIT_BY_SIGNAL + received.recv(1)[0])
+
+    threading.Thread(target=read_signals, daemon=True).start()
     return stop
 
 
-def _log_to_stderr() -> None:
+def _log_to_stderr(level: int = logging.INFO) -> None:
     """Lines for people on a terminal, JSON elsewhere."""
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),

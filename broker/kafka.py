@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +24,12 @@ _POLL_S = 0.2  # how long a batch may wait to be filled
 _CALL_S = 10.0
 # A killed worker's open transaction holds up read-committed readers for as long; the client's default is a minute.
 _TRANSACTION_TIMEOUT_MS = 10_000
+# A killed worker's partitions wait for as long; the client's default is 45 s. Heartbeats come from librdkafka's own
+# thread: a long batch does not hold them up.
+_SESSION_TIMEOUT_MS = 10_000
 # New nightly topics are found this fast.
 _METADATA_REFRESH_MS = 10_000
+_CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
 
 
 class PublishError(Exception):
@@ -61,15 +66,15 @@ class AlertConsumer:
         self._batch_size = settings.batch_size
         self._consumer = Consumer(
             {
-                "bootstrap.servers": settings.bootstrap_servers,
                 "group.id": settings.group,
                 "enable.auto.commit": False,
+                "session.timeout.ms": _SESSION_TIMEOUT_MS,
                 "auto.offset.reset": "earliest",  # or a topic loses what came before it was discovered
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "topic.metadata.refresh.interval.ms": _METADATA_REFRESH_MS,
                 "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
-                **settings.options,
+                **settings.connection,
             },
             logger=_Logger(),
         )
@@ -86,7 +91,7 @@ class AlertConsumer:
             if error := message.error():
                 log.warning("kafka_consume", error=error.str())
             else:
-                messages.append(_incoming(message))
+                messages.append(incoming(message))
         return messages
 
     def rewind(self, messages: Iterable[Incoming]) -> None:
@@ -113,13 +118,12 @@ class Publisher:
     def __init__(self, settings: KafkaSettings, worker: str, stop: threading.Event) -> None:
         self._stop = stop
         self._config = {
-            "bootstrap.servers": settings.bootstrap_servers,
             "transactional.id": f"{settings.group}-{worker}",
             "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
             "compression.type": "zstd",
             "linger.ms": 5,
             "message.max.bytes": MAX_MESSAGE_BYTES,
-            **settings.options,
+            **settings.connection,
         }
         self._start()
 
@@ -133,7 +137,7 @@ class Publisher:
             self._producer.begin_transaction()
             for message in outgoing:
                 self._produce(message)
-            self._producer.send_offsets_to_transaction(_positions_after(done), group_metadata, _CALL_S)
+            self._send_offsets(_positions_after(done), group_metadata)
             # Once begun, a commit must be seen through: its fate is the cluster's to tell.
             for attempt in self._attempts():
                 with attempt:
@@ -141,6 +145,28 @@ class Publisher:
         except KafkaException as error:
             self._abort(error)
             raise PublishError(str(error)) from error
+        except TimeoutError as error:
+            self._restart(error)
+            raise PublishError("the group's coordinator is away") from error
+
+    def _send_offsets(self, positions: list[TopicPartition], group_metadata: Any) -> None:
+        """Adds offsets to the transaction, in a thread that is left behind where the call never returns.
+
+        librdkafka heeds no timeout here and may wait for ever for a coordinator that has moved or restarted: its issues
+        5456 and 5511, seen with 2.16 in every third restart of a single broker.
+        """
+        sent: Future[None] = Future()
+
+        def send(producer: Producer) -> None:
+            try:
+                producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S)
+            except KafkaException as error:
+                sent.set_exception(error)
+            else:
+                sent.set_result(None)
+
+        threading.Thread(target=send, args=(self._producer,), daemon=True).start()
+        sent.result(_CALL_S + 1)
 
     def close(self) -> None:
         """Lets go of the connection; no transaction is open between calls of `publish`."""
@@ -167,29 +193,43 @@ class Publisher:
             for attempt in self._attempts():
                 with attempt:
                     self._producer.abort_transaction(_CALL_S)
-        except KafkaException:
+        except KafkaException as error:
             # Fenced: the cluster has given up this producer, or another worker has the same name.
-            log.exception("producer_restarted", transactional_id=self._config["transactional.id"])
-            if not self._stop.is_set():
-                self._start()
+            self._restart(error)
+
+    def _restart(self, cause: Exception) -> None:
+        """A new producer of the same name, at which the cluster aborts what the old one has left open."""
+        if not self._stop.is_set():
+            log.error("producer_restarted", transactional_id=self._config["transactional.id"], error=repr(cause))
+            self._start()
 
     def _attempts(self) -> Retrying:
         return until_stopped(self._stop, _is_retriable, "kafka")
 
 
-def ensure_topics(settings: KafkaSettings) -> None:
-    """Creates the output and dead-letter topics where they are absent; what it may not create, it says."""
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap_servers, **settings.options}, logger=_Logger())
-    topics = [
-        NewTopic(topic, num_partitions=-1, replication_factor=-1, config={"max.message.bytes": str(MAX_MESSAGE_BYTES)})
-        for topic in (settings.output_topic, settings.dead_letter_topic)
+def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaException]:
+    """Creates those topics that are absent, with room for large packets and the cluster's own number of partitions.
+
+    Returns what stands in the way, by topic: an operator may have to create it.
+    """
+    admin = AdminClient({**settings.connection, "log_level": _CRITICAL}, logger=_Logger())
+    try:
+        existing = admin.list_topics(timeout=_CALL_S).topics
+    except KafkaException as error:
+        return dict.fromkeys(names, error)
+    wanted = [
+        NewTopic(name, num_partitions=-1, replication_factor=-1, config={"max.message.bytes": str(MAX_MESSAGE_BYTES)})
+        for name in names
+        if name not in existing
     ]
-    for topic, created in admin.create_topics(topics).items():
+    failed = {}
+    for name, creation in (admin.create_topics(wanted, operation_timeout=_CALL_S) if wanted else {}).items():
         try:
-            created.result()
+            creation.result()
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                log.warning("topic_not_created", topic=topic, error=str(error))
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
+                failed[name] = error
+    return failed
 
 
 def _is_retriable(error: BaseException) -> bool:
@@ -205,7 +245,8 @@ def _offset(message: Incoming) -> int:
     return message.offset
 
 
-def _incoming(message: Message) -> Incoming:
+def incoming(message: Message) -> Incoming:
+    """A message without error, with all that it certainly has."""
     topic, partition, offset, headers = message.topic(), message.partition(), message.offset(), message.headers()
     assert topic is not None and partition is not None and offset is not None  # noqa: PT018, S101 - it has no error
     return Incoming(

@@ -1,30 +1,30 @@
 """Packets from files to a topic: single packets, folders of them, and ZTF's nightly archives."""
 
+import gzip
 import tarfile
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+
+from broker.kafka import MAX_MESSAGE_BYTES
+from broker.settings import KafkaSettings
 
 Packet = tuple[str, bytes]
 
 PACKET_SUFFIX = ".avro"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
-#: Some files hold dozens of alerts in one container (2.5 MB for 56); Kafka's own limit is 1 MB.
-MAX_PACKET_BYTES = 16 * 2**20
-CONNECT_S = 10.0
+_READ_BYTES = 2**20
 # No key: ZTF's topics are not partitioned by object either.
 _PRODUCER = {
     "enable.idempotence": True,  # a retry neither doubles nor reorders packets
     "compression.type": "zstd",
     "linger.ms": 20,
-    "message.max.bytes": MAX_PACKET_BYTES,
+    "message.max.bytes": MAX_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 64 * 1024,
 }
 
@@ -74,7 +74,8 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
     """Name and bytes of every packet; archives are read as a stream and never unpacked to disk.
 
     Raises:
-        ReplayError: a file cannot be read, or an archive is damaged.
+        ReplayError: a file cannot be read, or an archive is damaged (wrong bits show at its end only: that is where the
+            checksum is).
     """
     for file in files:
         try:
@@ -87,11 +88,16 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
 
 
 def _archived(file: Path) -> Iterator[Packet]:
-    with tarfile.open(file, "r|gz") as archive:
-        for member in archive:
-            content = archive.extractfile(member)
-            if content is not None and _is_packet(member.name):
-                yield f"{file}/{member.name}", content.read()
+    with gzip.open(file) as stream:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                content = archive.extractfile(member)
+                if content is not None and _is_packet(member.name):
+                    yield f"{file}/{member.name}", content.read()
+        # To the end, where the checksum is; and tarfile takes a damaged header for the end of the archive.
+        while rest := stream.read(_READ_BYTES):
+            if rest.strip(b"\0"):
+                raise tarfile.ReadError("a header is damaged")
 
 
 def for_ever(files: list[Path]) -> Iterator[Packet]:
@@ -100,34 +106,14 @@ def for_ever(files: list[Path]) -> Iterator[Packet]:
         yield from packets(files)
 
 
-def ensure_topic(kafka: Mapping[str, str | int], topic: str) -> None:
-    """Creates the topic, with room for large packets and the cluster's own number of partitions, unless it exists.
-
-    Raises:
-        ReplayError: Kafka cannot be reached or refuses.
-    """
-    admin = AdminClient({**kafka, "log_level": 2})  # 2: nothing short of critical, for what fails is raised below
-    try:
-        if topic in admin.list_topics(timeout=CONNECT_S).topics:
-            return
-        new = NewTopic(topic, num_partitions=-1, config={"max.message.bytes": str(MAX_PACKET_BYTES)})
-        admin.create_topics([new], operation_timeout=CONNECT_S)[topic].result()
-    except KafkaException as exception:
-        error: KafkaError = exception.args[0]
-        if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
-            address = kafka.get("bootstrap.servers")
-            raise ReplayError(f"cannot create the topic {topic} on Kafka at {address}: {error.str()}") from exception
-
-
-def send(packets: Iterable[Packet], kafka: Mapping[str, str | int], topic: str, rate: float | None = None) -> Sent:
+def send(packets: Iterable[Packet], settings: KafkaSettings, topic: str, rate: float | None = None) -> Sent:
     """Sends packets to a topic and waits until Kafka has acknowledged them; Ctrl-C ends it early.
 
     Args:
         packets: name (for messages about failures) and bytes of each.
-        kafka: librdkafka's settings, "bootstrap.servers" at least.
         rate: packets per second; as fast as possible without.
     """
-    producer = Producer({**kafka, **_PRODUCER})
+    producer = Producer({**_PRODUCER, **settings.connection})
     sent = Sent()
     start = time.monotonic()
     try:

@@ -26,6 +26,11 @@ class KafkaSettings(BaseModel):
     batch_size: int = Field(500, ge=1, le=100_000)  # messages a transaction
     options: dict[str, str] = {}  # any librdkafka option of clients, e.g. security.protocol
 
+    @property
+    def connection(self) -> dict[str, str | int | float | bool]:
+        """What every librdkafka client of this cluster is given."""
+        return {"bootstrap.servers": self.bootstrap_servers, **self.options}
+
     @model_validator(mode="after")
     def _never_eat_own_output(self) -> Self:
         for topic in (self.output_topic, self.dead_letter_topic):

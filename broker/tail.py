@@ -42,11 +42,10 @@ def outcomes(
     """
     consumer = Consumer(
         {
-            "bootstrap.servers": kafka.bootstrap_servers,
             "group.id": "starsieve-tail",  # never joined: partitions are assigned by hand
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
-            **kafka.options,
+            **kafka.connection,
         }
     )
     try:
@@ -103,14 +102,12 @@ class LiveTable:
 
     def render(self) -> Group:
         """What to show now."""
-        table = Table("object", "ra", "dec", "epochs", "period [d]", "class", "probability", title="starsieve")
+        table = Table("object", "epochs", "period [d]", "class", "probability", title="starsieve")
         for outcome in self._newest:
             name, probability = top_class(outcome)
             best = max(outcome["bands"], key=lambda band: band["epochs"])
             table.add_row(
                 outcome["objectId"],
-                f"{outcome['ra']:.4f}",
-                f"{outcome['dec']:+.4f}",
                 " ".join(f"{band['band']}:{band['epochs']}" for band in outcome["bands"]),
                 "" if best["period"] is None else f"{best['period']:.5f}",
                 name,

@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import numpy as np
 import redis
 import structlog
+from confluent_kafka import KafkaException
 
+import features
 from broker.alerts import Alert, AlertError
 from broker.alerts.packets import decode
-from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, ensure_topics
+from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, create_topics
 from broker.lightcurves import LightCurves
 from broker.outputs import ENCODERS
 from broker.outputs.message import Provenance, headers
@@ -36,10 +39,18 @@ def run(settings: Settings, stop: threading.Event) -> None:
         models.ModelError: there is no network for the survey.
     """
     classifier = registry.load(settings.survey)
-    ensure_topics(settings.kafka)
+    warm_up()
     store = redis.Redis.from_url(settings.redis.url, socket_timeout=_STORE_TIMEOUT_S)
     light_curves = LightCurves(store, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
-    publisher = Publisher(settings.kafka, settings.worker, stop)
+    try:
+        publisher = Publisher(settings.kafka, settings.worker, stop)
+    except KafkaException:
+        if stop.is_set():  # told to stop while Kafka was still away
+            return
+        raise
+    topics = settings.kafka.output_topic, settings.kafka.dead_letter_topic
+    for topic, error in create_topics(settings.kafka, *topics).items():
+        log.warning("topic_not_created", topic=topic, error=str(error))
     consumer = AlertConsumer(settings.kafka)
     try:
         log.info("started", survey=settings.survey, classifier=classifier.version, topics=settings.kafka.topics)
@@ -49,6 +60,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
         publisher.close()
         store.close()
         log.info("stopped")
+
+
+def warm_up() -> None:
+    """Compiles the features, or loads them compiled: better before joining the group than with the first batch."""
+    mjd = np.linspace(0.0, 10.0, 30)
+    features.update(None, mjd, np.sin(mjd), np.full(mjd.size, 0.1))
 
 
 @dataclass(frozen=True, slots=True)

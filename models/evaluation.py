@@ -51,7 +51,7 @@ def calibration_error(truth: Ints, probabilities: Floats) -> float:
 
 
 def calibration_error_95(probabilities: Floats, seed: int = 0, draws: int = 1000) -> float:
-    """The calibration error that a perfectly calibrated classifier with these confidences stays below 95 times in 100."""
+    """What a perfectly calibrated classifier with these confidences stays below 95 times in 100."""
     rng = np.random.default_rng(seed)
     confidence = probabilities.max(axis=1)
     index = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)

@@ -84,14 +84,15 @@ def read(folder: Path) -> BandLightCurves:
     known = object_id[order][place] == points["object_id"].astype(np.str_)
     if not known.all():
         raise ModelError(f"{folder}: {np.count_nonzero(~known)} points belong to no object in objects.parquet")
-    columns = (points[name] for name in ("band", "mjd", "mag", "magerr"))
-    return assemble(object_id, label, order[place], *columns)
+    columns = {name: points[name] for name in ("band", "mjd", "mag", "magerr")}
+    return assemble(object_id, label, order[place], **columns)
 
 
 def assemble(
     object_id: npt.NDArray[np.str_],
     label: npt.NDArray[np.str_],
     owner: npt.NDArray[np.int64],
+    *,
     band: npt.NDArray[np.str_],
     mjd: npt.NDArray[np.float64],
     mag: npt.NDArray[np.float64],

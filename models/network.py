@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import tensorflow as tf
+from tensorflow import keras
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Architecture:
 PUBLISHED = Architecture(hidden=(64, 128, 256), input_epsilon=64.0, norm_logits=True)
 
 
-@keras.saving.register_keras_serializable("starsieve")
 class MemberDense(keras.layers.Layer):  # type: ignore[misc] # keras has no types
     """A dense layer for each member: (batch, members, in) -> (batch, members, units)."""
 

@@ -1,6 +1,7 @@
 """The networks that come with the package, one for each survey."""
 
 from pathlib import Path
+
 from models import ModelError
 from models.serving import CARD, Classifier
 

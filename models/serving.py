@@ -11,11 +11,11 @@ from ai_edge_litert.interpreter import Interpreter
 
 from features import FEATURES
 from models import ModelError, scaling
+from models.calibration import SMALLEST, Calibration
 
 NETWORK = "network.tflite"
 CARD = "card.json"
 CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
-SMALLEST = 1e-12  # probability, before a logarithm
 
 
 class Classifier:
@@ -26,7 +26,7 @@ class Classifier:
 
         Raises ModelError where they are missing, damaged, or made for other features.
         """
-        self.card = _read_card(folder / CARD)
+        self.card = read_card(folder / CARD)
         network = _read_network(folder / NETWORK, self.card["sha256"])
         if tuple(self.card["features"]) != tuple(FEATURES):
             raise ModelError(f"{folder} was made for other features than this version computes: rebuild it")
@@ -38,6 +38,9 @@ class Classifier:
         self.bands: tuple[str, ...] = tuple(self.card["bands"])
         self.min_epochs: int = self.card["min_epochs"]
         self._scaler = scaling.from_json(self.card["scaler"])
+        self._calibration = Calibration(
+            self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
+        )
         self._interpreter = Interpreter(model_content=network, num_threads=1)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -52,7 +55,7 @@ class Classifier:
         features (n, 16): one row for each usable band; epochs (n,): its number of points; objects (n,): which of the
         answers 0..k-1 a row belongs to, each at least once.
         """
-        return combine(self.probabilities(features), epochs, objects)
+        return self._calibration(combine(self.probabilities(features), epochs, objects))
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Class probabilities (n, classes) of every row by itself."""
@@ -84,7 +87,8 @@ def combine(
     return np.asarray(answer / answer.sum(axis=1, keepdims=True))
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def read_card(path: Path) -> dict[str, Any]:
+    """A network card. Raises ModelError if it cannot be read."""
     try:
         card: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
@@ -99,5 +103,7 @@ def _read_network(path: Path, sha256: str) -> bytes:
         raise ModelError(f"no network at {path}: {error}") from error
     found = hashlib.sha256(network).hexdigest()
     if found != sha256:
-        raise ModelError(f"{path} is not the network of its card (sha256 {found}, not {sha256}): reinstall or rebuild it")
+        raise ModelError(
+            f"{path} is not the network of its card (sha256 {found}, not {sha256}): reinstall or rebuild it"
+        )
     return network

@@ -1,10 +1,12 @@
 """Who is trained on and who is kept back: decided by object, before anything is fitted."""
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+Strings = npt.NDArray[np.str_]
+Ints = npt.NDArray[np.int64]
 
 HELD_OUT_SHARE = 0.2
 MIN_CLASS_OBJECTS = 10  # rarer classes are dropped and listed
@@ -24,21 +26,20 @@ def held_out(object_id: str) -> bool:
     return int.from_bytes(digest[:8], "big") < HELD_OUT_SHARE * 2**64
 
 
-def folds(labels: Sequence[str] | npt.NDArray[np.str_], count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Fold 0..count-1 of every object, each class dealt out evenly, starting at a random fold."""
+def folds(labels: Strings, stars: Strings, count: int, seed: int) -> Ints:
+    """Fold 0..count-1 of every object, each class dealt out evenly; light curves of one star share their fold."""
     rng = np.random.default_rng(seed)
-    labels = np.asarray(labels)
-    fold = np.empty(len(labels), dtype=np.int64)
+    _, first, group = np.unique(stars, return_index=True, return_inverse=True)
+    fold = np.empty(len(first), dtype=np.int64)
     for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
+        members = rng.permutation(np.flatnonzero(labels[first] == label))
         fold[members] = (np.arange(len(members)) + rng.integers(count)) % count
-    return fold
+    return fold[group]
 
 
-def fraction(labels: Sequence[str] | npt.NDArray[np.str_], share: float, seed: int) -> npt.NDArray[np.int64]:
+def fraction(labels: Strings, share: float, seed: int) -> Ints:
     """Indices of a stratified random share of the objects, at least one of every class, ascending."""
     rng = np.random.default_rng(seed)
-    labels = np.asarray(labels)
     chosen = []
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))

@@ -4,8 +4,8 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,12 @@ import numpy.typing as npt
 import features
 from models.lightcurves import BandLightCurves
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 MIN_EPOCHS = 20  # of a band, as in the stream
 TOO_FEW_EPOCHS = "too_few_epochs"
+NO_FEATURES = "no_features"
 
 
 @dataclass(frozen=True)
@@ -23,12 +27,13 @@ class Table:
 
     object_id: npt.NDArray[np.str_]  # (n,)
     label: npt.NDArray[np.str_]  # (n,)
-    owner: npt.NDArray[np.int64]  # (r,) index of the object
-    epochs: npt.NDArray[np.int64]  # (r,)
-    features: npt.NDArray[np.float64]  # (r, 16)
+    owner: Ints  # (r,) index of the object
+    epochs: Ints  # (r,)
+    features: Floats  # (r, 16)
+    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
 
-    def select(self, objects: npt.NDArray[np.int64]) -> "Table":
+    def select(self, objects: Ints) -> "Table":
         """These objects (any order, no repeats) and their rows."""
         number = np.full(len(self.object_id), -1)
         number[objects] = np.arange(len(objects))
@@ -39,6 +44,7 @@ class Table:
             number[self.owner[rows]],
             self.epochs[rows],
             self.features[rows],
+            self.view[rows],
             self.reason[objects],
         )
 
@@ -53,6 +59,7 @@ def stack(tables: Sequence[Table]) -> Table:
         np.concatenate([table.owner for table in tables]),
         np.concatenate([table.epochs for table in tables]),
         np.concatenate([table.features for table in tables]),
+        np.concatenate([np.full(len(table.owner), view) for view, table in enumerate(tables)]),
         reason,
     )
 
@@ -65,16 +72,42 @@ def default_cache() -> Path:
 def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None = None, threads: int = 1) -> Table:
     """Features of every light curve with at least MIN_EPOCHS points.
 
-    parity: the published period search instead of the stream's. With a cache folder, light curves that were seen
-    before by the same version of the feature code are not computed again.
+    parity: with the published period search instead of the stream's. With a cache folder, a set of light curves that
+    this version of the feature code has seen before is not computed again.
     """
     long = curves.epochs >= MIN_EPOCHS
-    pick = curves.keep(np.repeat(long, curves.epochs))
+    points = np.repeat(long, curves.epochs)
+    arrays = (curves.mjd[points], curves.mag[points], curves.magerr[points])
     offsets = np.concatenate([[0], np.cumsum(curves.epochs[long])])
-    values, failed = _cached(pick.mjd, pick.mag, pick.magerr, offsets, parity=parity, cache=cache, threads=threads)
-    owner, epochs = curves.owner[long], curves.epochs[long]
-    reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=np.dtypes.StringDType())
-    reason[owner] = failed
-    good = failed == ""
+    values = _features(*arrays, offsets, parity=parity, cache=cache, threads=threads)
+    owner, epochs, good = curves.owner[long], curves.epochs[long], ~np.isnan(values[:, 0])
+    reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS)
+    reason[owner] = NO_FEATURES
     reason[owner[good]] = ""
-    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], reason.astype(np.str_))
+    view = np.zeros(np.count_nonzero(good), dtype=np.int64)
+    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason)
+
+
+def _features(
+    mjd: Floats, mag: Floats, magerr: Floats, offsets: Ints, *, parity: bool, cache: Path | None, threads: int
+) -> Floats:
+    """Feature rows, NaN where there are none; from the cache if it has them."""
+    if cache is None:
+        return features.extract_many(mjd, mag, magerr, offsets, parity=parity, threads=threads).features
+    path = cache / f"{_fingerprint(mjd, mag, magerr, offsets, parity=parity)}.npy"
+    if not path.exists():
+        values = features.extract_many(mjd, mag, magerr, offsets, parity=parity, threads=threads).features
+        cache.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.npy")
+        np.save(partial, values)
+        partial.replace(path)  # whole or not at all, also with two processes at once
+    return np.asarray(np.load(path))
+
+
+def _fingerprint(*arrays: npt.NDArray[Any], parity: bool) -> str:
+    digest = hashlib.sha256(b"parity" if parity else b"stream")
+    for source in sorted(Path(features.__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]

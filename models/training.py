@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tensorflow import keras
 
 Array = npt.NDArray[np.float32]
 
@@ -28,11 +28,12 @@ def fit(
     network: keras.Model,
     inputs: Array,
     targets: npt.NDArray[np.int64],
+    *,
     weights: Array,
     validation: Array,
     schedule: Schedule,
     seed: int,
-    on_check: Callable[[int, float], None] = lambda step, loss: None,
+    on_check: Callable[[int, float], None] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Trains a network in place; returns each member's validation loss at the epoch it was kept at.
 
@@ -42,7 +43,9 @@ def fit(
     keras.utils.set_random_seed(seed)
     x, y = tf.constant(inputs), tf.constant(targets, tf.int32)
     w, v = tf.constant(weights), tf.constant(validation)
-    head = [variable for layer in network.layers if layer.name.startswith("head") for variable in layer.trainable_variables]
+    head = [
+        variable for layer in network.layers if layer.name.startswith("head") for variable in layer.trainable_variables
+    ]
     body = [v for v in network.trainable_variables if not any(v is h for h in head)]
     groups = [(variables, rate) for variables, rate in ((body, schedule.body_rate), (head, schedule.rate)) if rate > 0]
     optimizers = [_optimizer(variables, rate, schedule) for variables, rate in groups]
@@ -79,7 +82,8 @@ def fit(
         better = loss < best
         best = np.where(better, loss, best)
         kept = [_take(better, new, old) for new, old in zip(network.get_weights(), kept, strict=True)]
-        on_check((check + 1) * steps, float(loss.mean()))
+        if on_check:
+            on_check((check + 1) * steps, float(loss.mean()))
     network.set_weights(kept)
     return best
 

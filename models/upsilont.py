@@ -13,10 +13,13 @@ import numpy.typing as npt
 
 from features import FEATURES
 from models import ModelError
+from models.ensemble import Source
+from models.network import PUBLISHED, Architecture
 from models.scaling import Scaler
 
 if TYPE_CHECKING:
-    import keras
+    from tensorflow import keras
+
 
 @dataclass(frozen=True)
 class Published:
@@ -44,6 +47,13 @@ def read(folder: Path) -> Published:
     center, scale = np.array(parameters["median"]), np.array(parameters["std"])
     scaler = Scaler(tuple(FEATURES), center, scale, minimum=minimum)
     return Published(tuple(parameters["classes"]), scaler, state)
+
+
+def source(published: Published, architecture: Architecture = PUBLISHED) -> Source:
+    """The published network as the start of a transfer: everything below its last layer."""
+    return Source(
+        "upsilont", published.scaler, architecture, lambda network: load_weights(network, published.state, head=False)
+    )
 
 
 def load_weights(network: "keras.Model", state: dict[str, npt.NDArray[np.float32]], *, head: bool) -> None:

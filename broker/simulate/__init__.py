@@ -7,11 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from broker.simulate.catalogue import read_light_curves
+from broker.simulate.files import write_packets, write_truth
 from broker.simulate.invent import invent
 from broker.simulate.observed import ObservedStar
-from broker.simulate.packets import PacketWriter, process_ids
+from broker.simulate.packets import PacketWriter
 
-__all__ = ["ObservedStar", "SimulatedAlert", "alerts", "invent", "read_light_curves"]
+__all__ = [
+    "ObservedStar",
+    "SimulatedAlert",
+    "alerts",
+    "count_alerts",
+    "invent",
+    "read_light_curves",
+    "write_packets",
+    "write_truth",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +35,24 @@ class SimulatedAlert:
     packet: bytes
 
 
+def count_alerts(stars: Sequence[ObservedStar]) -> int:
+    """How many alerts the stars will issue."""
+    return sum(int(star.alerting().sum()) for star in stars)
+
+
 def alerts(stars: Sequence[ObservedStar]) -> Iterator[SimulatedAlert]:
     """All alerts of the stars, in time order."""
-    flagged = [np.flatnonzero(star.alerting()) for star in stars]
-    owner = np.repeat(np.arange(len(stars)), [len(indices) for indices in flagged])
-    index = np.concatenate([np.empty(0, np.int64), *flagged])
-    jd = np.concatenate([np.empty(0), *(star.jd[indices] for star, indices in zip(stars, flagged, strict=True))])
-    pids = np.concatenate([np.empty(0, np.int64), *(process_ids(s)[i] for s, i in zip(stars, flagged, strict=True))])
-    writers: dict[int, PacketWriter] = {}
-    remaining = Counter(owner.tolist())
-    extracted: Counter[int] = Counter()
-    for position in np.argsort(jd, kind="stable").tolist():
-        number, pid = int(owner[position]), int(pids[position])
-        writer = writers.get(number) or writers.setdefault(number, PacketWriter(stars[number]))
-        candid = pid * 10**6 + 10**4 + extracted[pid]
-        extracted[pid] += 1
-        yield SimulatedAlert(stars[number], candid, float(jd[position]), writer.packet(int(index[position]), candid))
-        remaining[number] -= 1
-        if not remaining[number]:
-            del writers[number]
+    writers = [PacketWriter(star) for star in stars]
+    in_image: Counter[int] = Counter()
+    for jd, number, exposure in sorted(_events(stars)):
+        pid = writers[number].pid(exposure)
+        candid = pid * 10**6 + 10**4 + in_image[pid]
+        in_image[pid] += 1
+        yield SimulatedAlert(stars[number], candid, jd, writers[number].packet(exposure, candid))
+
+
+def _events(stars: Sequence[ObservedStar]) -> Iterator[tuple[float, int, int]]:
+    """Time (Julian date), number of the star and of its exposure, for each alert."""
+    for number, star in enumerate(stars):
+        for exposure in np.flatnonzero(star.alerting()).tolist():
+            yield float(star.jd[exposure]), number, exposure

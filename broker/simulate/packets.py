@@ -83,12 +83,16 @@ class PacketWriter:
     def __init__(self, star: ObservedStar) -> None:
         self._star = star
         self._rng = np.random.default_rng(zlib.crc32(star.object_id.encode()))
-        self._pids = process_ids(star)
+        self._pids = _process_ids(star)
         self._alerting = star.alerting()
         self._candidates: dict[int, Row] = {}
         self._history: deque[tuple[float, bytes, bytes]] = deque()
         self._history_end = 0
         self._templates: dict[int, bytes] = {}
+
+    def pid(self, index: int) -> int:
+        """ZTF's number of the image that exposure `index` of the star is in."""
+        return int(self._pids[index])
 
     def packet(self, index: int, candid: int) -> bytes:
         """The packet that exposure `index` issues, as an Avro container."""
@@ -121,7 +125,7 @@ class PacketWriter:
     def _image(self, index: int) -> Row:
         """What is known of an exposure whether the star was detected or not."""
         star, jd, fid = self._star, float(self._star.jd[index]), int(self._star.fid[index])
-        pid = int(self._pids[index])
+        pid = self.pid(index)
         day = datetime.fromtimestamp((jd - _UNIX_EPOCH_JD) * 86400, UTC)
         fraction = int((jd + 0.5) % 1 * 1e6)
         ccd, quadrant = divmod(star.rcid, 4)
@@ -231,7 +235,7 @@ class PacketWriter:
         flux, reference = float(star.flux[index]) * scale, float(star.reference[index]) * scale
         if fid not in self._templates:
             self._templates[fid] = stamp(reference, self._rng)
-        name = f"candid{candid}_pid{self._pids[index]}_targ"
+        name = f"candid{candid}_pid{self.pid(index)}_targ"
         return {
             "cutoutScience": {"fileName": f"{name}_sci.fits.gz", "stampData": stamp(flux, self._rng)},
             "cutoutTemplate": {"fileName": f"candid{candid}_ref.fits.gz", "stampData": self._templates[fid]},
@@ -242,7 +246,7 @@ class PacketWriter:
         }
 
 
-def process_ids(star: ObservedStar) -> NDArray[np.int64]:
+def _process_ids(star: ObservedStar) -> NDArray[np.int64]:
     """ZTF's `pid` of each exposure, shape (n,): night, day fraction and readout channel, then 15."""
     night = np.floor(star.jd - _NIGHT_ZERO_JD).astype(np.int64)
     fraction = ((star.jd + 0.5) % 1 * 1e5).astype(np.int64)

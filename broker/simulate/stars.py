@@ -105,7 +105,7 @@ def _detached_binary(rng: np.random.Generator) -> Shape:
 
 # Labels are those of the Catalina catalogue of periodic stars. Fourier terms: typical V-band values of a cosine series.
 KINDS = {
-    "RRAB": Kind(0.20, (0.45, 0.75), (0.4, 0.9), (0.1, 0.4), 1.4, _pulsation((0.48, 2.4), (0.34, 5.1), (0.22, 1.5))),
+    "RRAB": Kind(0.20, (0.45, 0.75), (0.4, 0.9), (0.1, 0.4), 1.4, _pulsation((0.48, 4.0), (0.33, 2.1), (0.22, 0.1))),
     "RRC": Kind(0.10, (0.25, 0.40), (0.3, 0.5), (0.0, 0.3), 1.4, _pulsation((0.15, 4.8), (0.07, 3.5))),
     "EW": Kind(0.20, (0.25, 0.60), (0.3, 0.8), (0.3, 0.9), 1.05, _contact_binary),
     "EA": Kind(0.10, (0.60, 5.0), (0.4, 1.2), (0.2, 0.8), 1.05, _detached_binary),

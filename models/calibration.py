@@ -1,0 +1,45 @@
+"""From the networks' mean answer to probabilities that mean what they say: vector scaling (Guo et al. 2017)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+SMALLEST = 1e-12  # probability, before a logarithm
+STIFFNESS = 1.0  # pull of every class's shift to zero, in objects: a class with few of them hardly moves
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """p' ~ exp(sharpness log p + shift)."""
+
+    sharpness: float
+    shift: Floats  # (classes,)
+
+    def __call__(self, probabilities: Floats) -> Floats:
+        """Calibrated probabilities (n, classes), rows summing to 1."""
+        return np.asarray(softmax(self.sharpness * np.log(np.maximum(probabilities, SMALLEST)) + self.shift, axis=1))
+
+
+def fit(probabilities: Floats, truth: Ints) -> Calibration:
+    """Maximum likelihood on objects that the network was not trained on, in their natural mix."""
+    logs = np.log(np.maximum(probabilities, SMALLEST))
+    n, classes = logs.shape
+    hot = np.eye(classes)[truth]
+
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        logits = parameters[0] * logs + parameters[1:]
+        answer = log_softmax(logits, axis=1)
+        excess = np.exp(answer) - hot
+        value = -answer[np.arange(n), truth].sum() + STIFFNESS * (parameters[1:] ** 2).sum() / 2
+        gradient = np.concatenate([[(excess * logs).sum()], excess.sum(axis=0) + STIFFNESS * parameters[1:]])
+        return value, gradient
+
+    start = np.concatenate([[1.0], np.zeros(classes)])
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(0.2, 5.0), *[(-5.0, 5.0)] * classes]).x
+    return Calibration(float(found[0]), np.asarray(found[1:]))

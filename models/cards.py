@@ -1,0 +1,51 @@
+"""Writes a trained classifier to a folder: network.tflite and its card."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from tensorflow import keras
+
+from features import FEATURES
+from models import taxonomy
+from models.ensemble import Trained
+from models.serving import CARD, NETWORK
+from models.tables import MIN_EPOCHS
+
+
+def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], notes: dict[str, Any]) -> None:
+    """Writes the network and card.json; notes are what a reader wants to know: training set, scores, origin."""
+    network = to_tflite(trained.network)
+    sha256 = hashlib.sha256(network).hexdigest()
+    card = {
+        "survey": survey,
+        "name": f"starsieve-{survey}",
+        "version": sha256[:8],
+        "sha256": sha256,
+        "classes": list(trained.classes),
+        "class_ids": [taxonomy.class_id(label) for label in trained.classes],
+        "bands": list(bands),
+        "min_epochs": MIN_EPOCHS,
+        "features": list(FEATURES),
+        "scaler": trained.scaler.to_json(),
+        "calibration": {
+            "sharpness": trained.calibration.sharpness,
+            "shift": trained.calibration.shift.tolist(),
+        },
+        **notes,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / NETWORK).write_bytes(network)
+    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+
+
+def to_tflite(network: keras.Model) -> bytes:
+    """The network as a LiteRT file: scaled features (n, inputs) to the members' mean probabilities (n, classes)."""
+    import tensorflow as tf  # noqa: PLC0415
+
+    probabilities = keras.layers.Softmax()(network.output)
+    mean = keras.layers.GlobalAveragePooling1D()(probabilities)
+    serving = keras.Model(network.input, mean)
+    content: bytes = tf.lite.TFLiteConverter.from_keras_model(serving).convert()
+    return content

@@ -1,0 +1,47 @@
+"""A classifier against labelled light curves it was not trained on."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import ModelError, evaluation
+from models.serving import Classifier
+from models.tables import Table
+
+Floats = npt.NDArray[np.float64]
+
+
+def answers(classifier: Classifier, table: Table) -> Floats:
+    """Class probabilities of every object of a table, (n, classes); NaN for an object without a row."""
+    seen, place = np.unique(table.owner, return_inverse=True)
+    probabilities = np.full((len(table.object_id), len(classifier.classes)), np.nan)
+    if len(seen):
+        probabilities[seen] = classifier.classify(table.features, table.epochs, place)
+    return probabilities
+
+
+def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict[str, Any]:
+    """All scores of the answers (n, classes) about the objects of a table.
+
+    Objects of classes that the network doesn't have are left out and counted; objects without an answer are wrong.
+    Raises ModelError if no object is left.
+    """
+    known = np.isin(table.label, classes)
+    if not known.any():
+        raise ModelError(f"none of the labels is a class of this network: it has {', '.join(classes)}")
+    truth = np.array([classes.index(label) for label in table.label[known]])
+    given = probabilities[known]
+    answered = ~np.isnan(given[:, 0])
+    predicted = np.full(len(truth), len(classes))
+    predicted[answered] = given[answered].argmax(axis=1)
+    scores = evaluation.scores(truth, predicted, classes)
+    if answered.any():
+        scores["ece"] = evaluation.calibration_error(truth[answered], given[answered])
+        scores["ece_95"] = evaluation.calibration_error_95(given[answered])
+    else:
+        scores["ece"] = scores["ece_95"] = None
+    scores["left_out"] = dict(Counter(table.label[~known].tolist()))
+    scores["not_classified"] = dict(Counter(table.reason[known][~answered].tolist()))
+    return scores

@@ -1,0 +1,130 @@
+"""Outcomes are a function of the light curve: not of the batch, the order, or the state of the search."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import features
+from broker.alerts import Alert
+from broker.epochs import EPOCH, Epochs, flags, merge
+from broker.lightcurves import Stored
+from broker.process import Outcome, process
+from models import registry
+from models.serving import Classifier
+
+FIRST_MJD = 60000.0
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    return registry.load("ztf")
+
+
+def light_curve(n: int, band: str = "g", seed: int = 1, **what: Any) -> Epochs:
+    """An RR Lyrae star: n epochs, two or three nights apart."""
+    rng = np.random.default_rng(seed)
+    mjd = FIRST_MJD + np.sort(rng.choice(2 * n, n, replace=False) + rng.uniform(0, 0.3, n))
+    phase = mjd / 0.567 % 1
+    mag = 17 + 0.4 * np.cos(2 * np.pi * phase) + 0.2 * np.cos(4 * np.pi * phase + 1) + rng.normal(0, 0.02, n)
+    rows = np.empty(n, EPOCH)
+    rows["mjd"], rows["mag"], rows["magerr"], rows["flags"] = mjd, mag, 0.02, flags(band, **what)
+    return rows
+
+
+def alert(epochs: Epochs, object_id: str = "star", mjd: float | None = None) -> Alert:
+    time = float(epochs["mjd"].max()) if mjd is None else mjd
+    return Alert("ztf", 7, object_id, 1_600_000_000_000, time, 150.0, 30.0, epochs)
+
+
+def run(alerts: list[Alert], stored: dict[str, Stored] | None, classifier: Classifier) -> list[Outcome]:
+    known = {a.object_id: Stored(np.empty(0, EPOCH)) for a in alerts} | (stored or {})
+    return process(alerts, known, classifier, min_epochs=20)[0]
+
+
+def test_enough_epochs_are_classified(classifier: Classifier) -> None:
+    (outcome,) = run([alert(light_curve(60))], None, classifier)
+    assert outcome.reason is None
+    assert outcome.probabilities.shape == (len(classifier.classes),)
+    assert outcome.probabilities.sum() == pytest.approx(1, abs=1e-9)
+    (band,) = outcome.bands
+    assert (band.band, band.epochs, band.forced_epochs, band.reference_images) == ("g", 60, 0, 1)
+    assert band.period is not None
+    assert band.period.period == pytest.approx(0.567, rel=1e-3)
+    assert band.features is not None
+    assert band.features.shape == (len(features.FEATURES),)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "reason"),
+    [
+        (light_curve(0), "no_photometry"),
+        (light_curve(30, difference=True), "no_counterpart"),
+        (light_curve(19), "too_few_epochs"),
+        (merge([light_curve(19, "g"), light_curve(19, "r")]), "too_few_epochs"),
+        (light_curve(30, "i"), "unsupported_band"),
+    ],
+)
+def test_reasons(epochs: Epochs, reason: str, classifier: Classifier) -> None:
+    (outcome,) = run([alert(epochs, mjd=FIRST_MJD + 500)], None, classifier)
+    assert outcome.reason == reason
+
+
+def test_constant_magnitudes_have_a_reason(classifier: Classifier) -> None:
+    constant = light_curve(30)
+    constant["mag"] = 17.0
+    (outcome,) = run([alert(constant)], None, classifier)
+    assert outcome.reason == "constant_magnitude"
+
+
+def test_an_i_band_does_not_change_the_answer(classifier: Classifier) -> None:
+    g = light_curve(40)
+    (alone,) = run([alert(g)], None, classifier)
+    (with_i,) = run([alert(merge([g, light_curve(40, "i", seed=2)]))], None, classifier)
+    np.testing.assert_array_equal(alone.probabilities, with_i.probabilities)
+    assert [band.band for band in with_i.bands] == ["g", "i"]
+
+
+def test_an_alert_is_classified_from_epochs_no_later_than_its_own(classifier: Classifier) -> None:
+    whole = light_curve(60)
+    middle = float(whole["mjd"][39])
+    (early,) = run([alert(whole[:40], mjd=middle)], None, classifier)
+    (late,) = run([alert(whole[39:40], mjd=middle)], {"star": Stored(whole)}, classifier)
+    assert early.bands[0].epochs == late.bands[0].epochs == 40
+    np.testing.assert_array_equal(early.bands[0].features, late.bands[0].features)
+    np.testing.assert_array_equal(early.probabilities, late.probabilities)
+
+
+def test_batches_and_states_change_nothing(classifier: Classifier) -> None:
+    """One alert at a time with the states kept, or all in one batch: the same answers to the last bit."""
+    curves = {name: light_curve(45, seed=seed) for seed, name in enumerate("abc", 1)}
+    alerts = [alert(curve[n : n + 1], name) for n in range(45) for name, curve in curves.items()]
+    stored = {name: Stored(np.empty(0, EPOCH)) for name in curves}
+    one_by_one = []
+    for single in alerts:
+        outcomes, (change,) = process([single], stored, classifier, min_epochs=20)
+        one_by_one += outcomes
+        old = stored[single.object_id]
+        states = {**old.search_states, **change.search_states}
+        stored[single.object_id] = Stored(merge([old.epochs, change.new_epochs]), states)
+    assert all(entry.search_states for entry in stored.values())
+    together = run(alerts, None, classifier)
+    for one, other in zip(one_by_one, together, strict=True):
+        assert (one.reason, [b.epochs for b in one.bands]) == (other.reason, [b.epochs for b in other.bands])
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+        for band, other_band in zip(one.bands, other.bands, strict=True):
+            assert band.period == other_band.period
+    # and a pass over the same alerts with the final store gives them again
+    again, changes = process(alerts, stored, classifier, min_epochs=20)
+    assert all(change.new_epochs.size == 0 for change in changes)
+    for one, other in zip(one_by_one, again, strict=True):
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
+
+
+def test_difference_magnitudes_are_never_mixed_in(classifier: Classifier) -> None:
+    total = light_curve(40)
+    difference = light_curve(40, seed=5, difference=True)
+    (outcome,) = run([alert(merge([total, difference]))], None, classifier)
+    (expected,) = run([alert(total, mjd=float(difference["mjd"].max()))], None, classifier)
+    assert outcome.bands[0].epochs == 40
+    np.testing.assert_array_equal(outcome.probabilities, expected.probabilities)

@@ -1,0 +1,85 @@
+"""The networks that come with the package answer the same in any company, and refuse what is not theirs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features import FEATURES
+from models import ModelError, registry, taxonomy
+from models.serving import CARD, CHUNK, NETWORK, Classifier
+
+RNG = np.random.default_rng(3)
+ROWS = RNG.lognormal(size=(700, len(FEATURES)))
+EPOCHS = RNG.integers(20, 400, len(ROWS))
+
+
+@pytest.fixture(scope="module", params=registry.surveys())
+def classifier(request: pytest.FixtureRequest) -> Classifier:
+    return registry.load(request.param)
+
+
+def test_the_card_is_complete(classifier: Classifier) -> None:
+    assert classifier.class_ids == tuple(taxonomy.class_id(label) for label in classifier.classes)
+    assert classifier.min_epochs == 20
+    assert classifier.bands
+    assert classifier.version
+
+
+def test_probabilities_sum_to_one(classifier: Classifier) -> None:
+    answers = classifier.classify(ROWS, EPOCHS, np.arange(len(ROWS)))
+    assert answers.shape == (len(ROWS), len(classifier.classes))
+    assert (answers >= 0).all()
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 17, CHUNK - 1, CHUNK, CHUNK + 1])
+def test_an_answer_does_not_depend_on_its_neighbours(classifier: Classifier, size: int) -> None:
+    whole = classifier.classify(ROWS, EPOCHS, np.arange(len(ROWS)))
+    order = np.random.default_rng(size).permutation(len(ROWS))[:size]
+    part = classifier.classify(ROWS[order], EPOCHS[order], np.arange(size))
+    np.testing.assert_array_equal(part, whole[order])
+
+
+def test_bands_of_one_object_become_one_answer_wherever_they_stand(classifier: Classifier) -> None:
+    objects = np.arange(6) // 2
+    together = classifier.classify(ROWS[:6], EPOCHS[:6], objects)
+    assert together.shape[0] == 3
+    swapped = classifier.classify(ROWS[[4, 0, 2, 1, 3, 5]], EPOCHS[[4, 0, 2, 1, 3, 5]], np.array([0, 1, 2, 1, 2, 0]))
+    np.testing.assert_array_equal(swapped[[1, 2, 0]], together)
+
+
+def test_odd_features_get_a_full_answer(classifier: Classifier) -> None:
+    odd = np.array([np.full(16, value) for value in (np.nan, np.inf, -np.inf, 0.0, 1e300, -1e300)])
+    answers = classifier.classify(odd, np.full(6, 20), np.arange(6))
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-12)
+
+
+def test_nothing_to_classify_is_no_error(classifier: Classifier) -> None:
+    nothing = classifier.classify(np.empty((0, 16)), np.empty(0, dtype=int), np.empty(0, dtype=int))
+    assert nothing.shape == (0, len(classifier.classes))
+
+
+def test_an_unknown_survey_says_which_there_are() -> None:
+    with pytest.raises(ModelError, match="ztf"):
+        registry.load("nowhere")
+
+
+def test_a_damaged_network_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(registry.WEIGHTS / "ztf", tmp_path, dirs_exist_ok=True)
+    network = bytearray((tmp_path / NETWORK).read_bytes())
+    network[len(network) // 2] ^= 1
+    (tmp_path / NETWORK).write_bytes(network)
+    with pytest.raises(ModelError, match="sha256"):
+        Classifier(tmp_path)
+
+
+def test_a_network_for_other_features_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(registry.WEIGHTS / "ztf", tmp_path, dirs_exist_ok=True)
+    card = json.loads((tmp_path / CARD).read_text())
+    card["features"] = card["features"][::-1]
+    (tmp_path / CARD).write_text(json.dumps(card))
+    with pytest.raises(ModelError, match="other features"):
+        Classifier(tmp_path)

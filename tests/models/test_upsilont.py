@@ -1,0 +1,54 @@
+"""The published network, imported: its own golden light curve to 1e-5."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features import FEATURES
+from models import ModelError, network, upsilont
+
+
+@pytest.fixture(scope="module")
+def golden(data_dir: Path) -> dict[str, Any]:
+    return json.loads((data_dir / "upsilont" / "golden.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def published(data_dir: Path) -> upsilont.Published:
+    return upsilont.read(data_dir / "upsilont")
+
+
+def test_scaled_features_are_the_published_ones(published: upsilont.Published, golden: dict[str, Any]) -> None:
+    features = np.array([[golden["features_all"][name] for name in FEATURES]])
+    expected = [golden["features_scaled"][name] for name in FEATURES]
+    np.testing.assert_allclose(published.scaler(features)[0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_all_21_probabilities_are_the_published_ones(
+    published: upsilont.Published, golden: dict[str, Any], members: int
+) -> None:
+    keras = pytest.importorskip("keras")
+    features = np.array([[golden["features_all"][name] for name in FEATURES]])
+    model = network.build(replace(network.PUBLISHED, members=members), 16, 21, seed=0)
+    upsilont.load_weights(model, published.state, head=True)
+    probabilities = keras.ops.softmax(model(published.scaler(features))).numpy()[0]
+    expected = [golden["probabilities"][name] for name in published.classes]
+    np.testing.assert_allclose(probabilities, np.tile(expected, (members, 1)), atol=1e-5)
+
+
+def test_transfer_keeps_everything_below_the_last_layer(published: upsilont.Published) -> None:
+    model = network.build(network.PUBLISHED, 16, 5, seed=0)
+    head = model.get_layer("head").get_weights()
+    upsilont.load_weights(model, published.state, head=False)
+    np.testing.assert_array_equal(model.get_layer("dense_3").kernel[0], published.state["fc3.weight"].T)
+    np.testing.assert_array_equal(model.get_layer("head").get_weights()[0], head[0])
+
+
+def test_a_missing_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="published network is not in"):
+        upsilont.read(tmp_path)
