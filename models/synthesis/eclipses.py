@@ -8,11 +8,13 @@ from models.synthesis.roche import ANGLES, Binary, binary_flux
 
 CIRCULAR_PERIOD = 2.0  # days: tides have rounded the orbits of shorter ones
 MIN_DEPTH = 0.05  # mag: shallower ones are not found, hence not in any catalogue
+EASY_DEPTH = 0.5  # mag: found everywhere; the chance of shallower ones is in proportion
 MAX_TRIES = 20
 MIN_INCLINATION = np.radians(35.0)
 KEPLER_STEPS = 12
 NEAR_LOBE = 0.95
-EARLY_CONTACT_SHARE = 0.2
+EARLY_CONTACT_SHARE = 0.35
+POOR_CONTACT_SHARE = 0.25
 ECCENTRIC_SHARE = 0.6
 MAX_ECCENTRICITY = 0.6
 
@@ -25,7 +27,7 @@ def eclipsing(rng: np.random.Generator, label: str, n: int) -> Folded:
         for _ in range(MAX_TRIES):
             period[i], binary, eccentricity = draw(rng)
             shape[i] = orbit_shape(rng, binary, eccentricity)
-            if np.ptp(shape[i]) > MIN_DEPTH:
+            if np.ptp(shape[i]) > max(MIN_DEPTH, EASY_DEPTH * rng.random()):
                 break
     return Folded(period, shape, rng.random(n))
 
@@ -35,7 +37,7 @@ def orbit_shape(rng: np.random.Generator, binary: Binary, eccentricity: float) -
     flux = binary_flux(binary)
     flux /= flux.max()
     angle = orbit_angle(PHASES, eccentricity, rng.uniform(0.0, 2.0 * np.pi))
-    third_light = rng.beta(0.6, 4.0)
+    third_light = rng.beta(0.5, 6.0)
     flux = (1.0 - third_light) * np.interp(np.abs(angle), ANGLES, flux) + third_light
     spot = rng.normal(0.0, 0.012) if binary.contact > 0.0 or binary.fill2 > NEAR_LOBE else 0.0
     mag: Floats = -2.5 * np.log10(flux) + spot * np.sin(angle)
@@ -73,12 +75,13 @@ def _contact(rng: np.random.Generator) -> tuple[float, Binary, float]:
         rng.random() < EARLY_CONTACT_SHARE
     )  # short-period late types dominate; OGLE's LMC adds hot, longer-period ones
     period = _log_normal(rng, 0.9, 0.5) if early else 0.22 + _log_normal(rng, 0.16, 0.55)
+    poor_contact = rng.random() < POOR_CONTACT_SHARE  # no common temperature
     binary = Binary(
         mass_ratio=0.08 + 0.92 * rng.beta(1.3, 1.5),
         fill1=1.0,
         fill2=1.0,
         contact=rng.beta(1.2, 3.0) + 0.01,
-        surface_ratio=_log_normal(rng, 0.97, 0.12),
+        surface_ratio=rng.uniform(0.35, 0.9) if poor_contact else _log_normal(rng, 0.95, 0.1),
         inclination=_inclination(rng),
         limb=rng.uniform(0.35, 0.75),
         gravity=1.0 if early else rng.uniform(0.25, 0.6),
@@ -94,7 +97,7 @@ def _semi_detached(rng: np.random.Generator) -> tuple[float, Binary, float]:
         fill1=rng.uniform(0.45, 0.97),
         fill2=rng.uniform(0.97, 1.0),
         contact=0.0,
-        surface_ratio=rng.beta(2.0, 1.7),
+        surface_ratio=rng.beta(1.3, 1.7),
         inclination=_inclination(rng),
         limb=rng.uniform(0.3, 0.7),
         gravity=rng.uniform(0.3, 1.0),
@@ -114,7 +117,7 @@ def _detached(rng: np.random.Generator) -> tuple[float, Binary, float]:
         fill1=min(0.9, 2.0 * radius),
         fill2=min(0.9, 2.0 * radius * ratio),
         contact=0.0,
-        surface_ratio=float(np.clip(ratio ** rng.uniform(0.0, 4.0), 0.02, 1.3)),
+        surface_ratio=float(np.clip(ratio ** rng.uniform(0.0, 7.0), 0.02, 1.3)),
         inclination=float(np.arccos(rng.uniform(0.0, chance))),
         limb=rng.uniform(0.3, 0.7),
         gravity=rng.uniform(0.3, 1.0),

@@ -10,8 +10,10 @@ from models.synthesis.folded import N_PHASES
 from models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
 from models.synthesis.shapes import Shape, eclipse_shape, fourier_shape
 
-MIN_EXPLAINED = 0.6  # of the variance, by the model: fainter stars' shapes are mostly noise
-MAX_SCATTER = 0.3  # robust residual over peak-to-peak of the model
+# Clean: the model explains this share of the variance (cross-validated for series), and its robust residual is below
+# this share of its own peak-to-peak. Fainter stars' shapes are mostly noise; spots and giants change by themselves.
+STEADY = (0.7, 0.2)
+WANDERING = (0.5, 0.3)
 MAX_MAGERR = 0.5
 MIN_MJD = 10_000.0  # a few Catalina epochs lie two million days ago
 # Class: (survey, label) of the originals, and the highest order of their Fourier series (0: two dips).
@@ -25,6 +27,7 @@ FITTED: dict[str, tuple[tuple[tuple[str, str], ...], int]] = {
     "ROT": ((("catalina", "ROT"),), 3),
     "LPV": ((("catalina", "LPV"),), 3),
 }
+MAX_PERIOD = {"EW": 5.0}  # days: a few dozen "contact binaries" have published periods of up to 900 d
 SURVEYS = ("catalina", "asas")
 
 
@@ -110,11 +113,14 @@ def fit_originals(
 ) -> Originals:
     """Fit stars of a class in random order until `limit` have a clean model or all were tried."""
     sources, order = FITTED[label]
+    longest = MAX_PERIOD.get(label, np.inf)
     stars = [
         (survey, i)
         for name, survey_label in sources
         for survey in [surveys[name]]
-        for i in np.flatnonzero((survey.label == survey_label) & (survey.period > 0.0)).tolist()
+        for i in np.flatnonzero(
+            (survey.label == survey_label) & (survey.period > 0.0) & (survey.period < longest)
+        ).tolist()
         if object_ids is None or survey.object_id[i] in object_ids
     ]
     found: list[tuple[str, float, Floats]] = []
@@ -124,7 +130,7 @@ def fit_originals(
             break
         survey, i = stars[choice]
         n_tried += 1
-        shape = _fit(survey, i, order)
+        shape = _fit(survey, i, order, WANDERING if label in ("ROT", "LPV") else STEADY)
         if shape is not None:
             found.append((str(survey.object_id[i]), float(survey.period[i]), shape.mag))
     return Originals(
@@ -135,12 +141,12 @@ def fit_originals(
     )
 
 
-def _fit(survey: Survey, i: int, order: int) -> Shape | None:
+def _fit(survey: Survey, i: int, order: int, clean: tuple[float, float]) -> Shape | None:
     """A clean model of star i, or None."""
     rows = survey.good_points(i)
     mjd, mag, magerr = survey.mjd[rows], survey.mag[rows], survey.magerr[rows]
     period = float(survey.period[i])
     shape = fourier_shape(mjd, mag, magerr, period, order) if order else eclipse_shape(mjd, mag, magerr, period)
-    if shape is None or shape.explained < MIN_EXPLAINED or shape.scatter > MAX_SCATTER * np.ptp(shape.mag):
+    if shape is None or shape.explained < clean[0] or shape.scatter > clean[1] * np.ptp(shape.mag):
         return None
     return shape

@@ -77,7 +77,15 @@ def _best_series(x: Floats, mag: Floats, weight: Floats, max_order: int) -> tupl
     mean = np.average(mag, weights=weight**2)
     variance = float(np.mean(((mag - mean) * weight) ** 2))
     used = 2 * best + 3
-    return best + 1, 1.0 - float(errors[best]) / variance, np.linalg.solve(r[:used, :used], projection[:used])
+    kept = _shrink(projection[:used], float(errors[best]))
+    return best + 1, 1.0 - float(errors[best]) / variance, np.linalg.solve(r[:used, :used], kept)
+
+
+def _shrink(projection: Floats, noise: float) -> Floats:
+    """Each harmonic times its share of power above the noise (Wiener): weak ones would only add wiggles."""
+    power = np.repeat((projection[1:].reshape(-1, 2) ** 2).sum(axis=1), 2)
+    share = np.maximum(1.0 - 2.0 * noise / np.maximum(power, noise), 0.0)
+    return np.concatenate([projection[:1], projection[1:] * share])
 
 
 def eclipse_shape(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> Shape | None:

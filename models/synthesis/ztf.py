@@ -9,6 +9,7 @@ import structlog
 from models.synthesis.catalog import Catalog, read_catalog
 from models.synthesis.lightcurves import Ints, LightCurves, offsets_of
 from models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
+from models.synthesis.shapes import TO_SIGMA
 from models.synthesis.ztf_alerts import BANDS, Alerts, Exposures, draw_exposures, read_histories, reference_flux, select
 from models.synthesis.ztf_sources import (
     Draw,
@@ -29,6 +30,11 @@ BATCH = 100  # objects held in memory at once
 MAX_TRIES = 25  # objects drawn for one that passes: faint and quiet ones hardly ever raise 20 alerts
 # Of the light curves: alerts only; alerts with forced photometry; every exposure, as in a data release.
 WATCHED = {"alerts": 0.45, "forced": 0.45, "all": 0.1}
+WATCHED_CONSTANT = {"alerts": 0.2, "forced": 0.3, "all": 0.5}
+MIN_ALERTS = 5
+MAX_QUIET = (
+    2.5  # robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae among them
+)
 # Class: catalogue type and subtypes of the stars that catalina and asas lack.
 CATALOGUED = {
     "CEP": ("Cep", "F", "1", "2", "12", "F1"),
@@ -116,13 +122,16 @@ def _observe(
 ) -> LightCurves:
     """Light curves of at most `wanted` of these objects, numbered from `first`: those that have enough points."""
     n = len(exposures.epochs)
-    way = rng.choice(tuple(WATCHED), n, p=tuple(WATCHED.values()))
+    shares = WATCHED_CONSTANT if label == "NONVAR" else WATCHED
+    way = rng.choice(tuple(shares), n, p=tuple(shares.values()))
+    # A constant star is also met without any alert; a variable star that hardly raises one cannot be told from it.
+    min_alerts = 0 if label == "NONVAR" else MIN_ALERTS
     reference = reference_flux(rng, exposures, sources.flux) if sources.reference is None else sources.reference
     alerts = select(rng, exposures, sources.flux, reference, way)
     points: list[Ints] = []
     stars: list[int] = []
     for i in range(n):
-        chosen = _as_of(rng, exposures, alerts, i)
+        chosen = _as_of(rng, exposures, alerts, i, min_alerts)
         if len(points) < wanted and len(chosen):
             points.append(chosen[np.argsort(exposures.band[chosen], kind="stable")])
             stars.append(i)
@@ -140,13 +149,15 @@ def _observe(
     )
 
 
-def _as_of(rng: np.random.Generator, exposures: Exposures, alerts: Alerts, i: int) -> Ints:
-    """Points of object i up to a random alert; none if no band has MIN_EPOCHS by then."""
+def _as_of(rng: np.random.Generator, exposures: Exposures, alerts: Alerts, i: int, min_alerts: int) -> Ints:
+    """Points of object i up to a random alert; none if no band has MIN_EPOCHS, or too few points are alerts."""
     start, stop = exposures.epochs.offsets[i], exposures.epochs.offsets[i + 1]
     chosen: Ints = np.flatnonzero(alerts.kept[start:stop]) + start
     seen = np.cumsum(exposures.band[chosen, None] == np.arange(len(BANDS)), axis=0).max(axis=1, initial=0)
     target = np.exp(rng.uniform(np.log(MIN_EPOCHS), np.log(MAX_EPOCHS)))
-    triggers = np.flatnonzero(alerts.trigger[chosen] & (seen >= MIN_EPOCHS))
+    detected = alerts.detected[chosen]
+    answers = detected if min_alerts else np.ones(len(chosen), dtype=np.bool_)
+    triggers = np.flatnonzero(answers & (seen >= MIN_EPOCHS) & (np.cumsum(detected) >= min_alerts))
     if not len(triggers):
         return chosen[:0]
     last = triggers[min(int(np.searchsorted(seen[triggers], target)), len(triggers) - 1)]
@@ -163,9 +174,17 @@ def _real(
     survey = read_survey(data_dir / "lightcurves" / name)
     order = rng.permutation(np.flatnonzero(survey.label == survey_label))
     usable = [i for i in order.tolist() if allowed is None or survey.object_id[i] in allowed]
-    stars = [i for i in usable if _fullest_band(survey, i) >= MIN_EPOCHS][:limit]
+    long = [i for i in usable if _fullest_band(survey, i) >= MIN_EPOCHS]
+    stars = [i for i in long if label != "NONVAR" or _quiet(survey, i)][:limit]
     if stars:
         yield survey.select(stars, label)
+
+
+def _quiet(survey: Survey, i: int) -> bool:
+    """Whether a field star's scatter is that of its errors: there are variable stars among ztf_field, unlabelled."""
+    rows = survey.good_points(i)
+    deviation = np.abs(survey.mag[rows] - np.median(survey.mag[rows]))
+    return bool(TO_SIGMA * np.median(deviation) < MAX_QUIET * np.median(survey.magerr[rows]))
 
 
 def _fullest_band(survey: Survey, i: int) -> int:

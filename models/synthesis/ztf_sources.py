@@ -16,7 +16,8 @@ from models.synthesis.ztf_alerts import BANDS, Exposures
 
 # Mean r: ZTF saturates near 12.5; fainter variables hardly ever pass 5 sigma. Quasars of a field begin near 16.
 BRIGHTNESS = (13.0, 19.5)
-QUASAR_BRIGHTNESS = (15.5, 20.0)
+OWN_BRIGHTNESS = {"QSO": (15.5, 20.0)}
+FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
 # Amplitude in g and r over that in the band of the original. RR Lyrae: A_g/A_r = 1.4 and A_V = 0.9 A_g (Sesar et al.
 # 2010, ApJ 708, 717); Catalina's unfiltered band has 0.9 of the amplitude in V (Drake et al. 2013). OGLE: A_V/A_I = 1.6
 # for RR Lyrae (Soszynski et al. 2009), 1.7 for Cepheids. Red giants vary 2 to 2.5 times more in V than in I.
@@ -52,6 +53,7 @@ COLOUR = {
 }
 MIRA_AMPLITUDE = 1.5  # mag in V: smaller ones behave like semi-regulars
 COUNTERPART_SHARE = 0.5  # of supernovae: host nucleus within 1.4"
+BAD_SUBTRACTION_SHARE = 0.5  # of constant stars
 TYPE_IA_SHARE = 0.75
 
 
@@ -76,7 +78,9 @@ def band_flux(
 ) -> Floats:
     """Fluxes (n_points,) of stars whose deviation in the original's band is given, at random brightness and colour."""
     n, index, band = len(exposures.epochs), exposures.epochs.index, exposures.band
-    red = rng.uniform(*(QUASAR_BRIGHTNESS if label == "QSO" else BRIGHTNESS), n)
+    red = rng.uniform(*OWN_BRIGHTNESS.get(label, BRIGHTNESS), n)
+    if label == "NONVAR":
+        red = np.maximum(FAINTEST_CONSTANT + np.log10(rng.random(n)) / STAR_COUNTS, BRIGHTNESS[0])
     mean, spread = COLOUR[label]
     magnitudes = np.column_stack([red + rng.normal(mean, spread, n), red])
     factors = np.array(scale) * np.exp(SCALE_SPREAD * rng.standard_normal((n, len(BANDS))))
@@ -139,7 +143,8 @@ def constants() -> Draw:
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
         index, n_points = exposures.epochs.index, len(exposures.band)
         size = np.exp(rng.normal(np.log(0.03), 0.8, n)).clip(0.005, 0.3)
-        hit = rng.random(n_points) < rng.beta(0.5, 1.0, n)[index]
+        share = rng.beta(0.5, 1.0, n) * (rng.random(n) < BAD_SUBTRACTION_SHARE)
+        hit = rng.random(n_points) < share[index]
         artefact = np.where(hit, size[index] * rng.standard_t(4.0, n_points), 0.0)
         flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, (1.0, 1.0))
         return Sources(_names(rng, "constant", n), np.full(n, np.nan), flux * np.maximum(1.0 + artefact, 0.0), flux)

@@ -80,7 +80,7 @@ def test_damped_walk_equals_its_plain_python(counts: list[int], seed: int) -> No
     epochs = Epochs(mjd, offsets)
     tau, normal = rng.uniform(0.1, 50, len(counts)), rng.standard_normal(len(mjd))
     compiled = damped_walk(mjd, epochs.index, tau, normal)
-    np.testing.assert_allclose(compiled, damped_walk.py_func(mjd, epochs.index, tau, normal), rtol=1e-12)
+    np.testing.assert_allclose(compiled, damped_walk.py_func(mjd, epochs.index, tau, normal), atol=1e-12)
     np.testing.assert_array_equal(compiled[offsets[:-1]], normal[offsets[:-1]])  # objects don't know each other
 
 
@@ -108,7 +108,7 @@ def test_rotators_return_to_the_same_phase_for_a_while_only() -> None:
     assert correlation(800) < 0.8
 
 
-@pytest.mark.parametrize(("label", "quietest"), [("EB_EC", 0.0), ("EB_ESD", 0.1), ("EB_ED", 0.4)])
+@pytest.mark.parametrize(("label", "quietest"), [("EB_EC", 0.0), ("EB_ESD", 0.1), ("EB_ED", 0.55)])
 def test_time_out_of_eclipse_grows_from_contact_to_detached(label: str, quietest: float) -> None:
     stars = eclipsing(np.random.default_rng(5), label, 100)
     depth = np.ptp(stars.shape, axis=1, keepdims=True)

@@ -59,7 +59,7 @@ def test_forced_points_reach_thirty_days_back_and_never_forward() -> None:
     flux, reference = flux_of(17.0, n), flux_of(17.0, n)
     flux[100] *= 2.0
     alerts = select(np.random.default_rng(3), exposures, flux, reference, np.array(["forced"]))
-    assert alerts.trigger[100]
+    assert alerts.detected[100]
     kept = np.flatnonzero(alerts.kept & (np.arange(n) > 60) & (np.arange(n) < 140))
     assert kept.max() == 100
     assert kept.min() == 100 - int(FORCED_DAYS)
@@ -69,7 +69,7 @@ def test_no_total_flux_without_a_reference_source() -> None:
     n = 500
     flux = flux_of(18.0, n)
     alerts = select(np.random.default_rng(2), exposures_of_one(n), flux, np.zeros(n), np.array(["forced"]))
-    np.testing.assert_array_equal(alerts.kept, alerts.trigger)
+    np.testing.assert_array_equal(alerts.kept, alerts.detected)
 
 
 def test_errors_are_those_of_the_scatter() -> None:
