@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tensorflow import keras
 
 from features import FEATURES
@@ -12,6 +15,7 @@ from models import taxonomy
 from models.ensemble import Trained
 from models.serving import CARD, NETWORK
 from models.tables import MIN_EPOCHS
+from models.taxonomy import RESIDUAL
 
 
 def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], notes: dict[str, Any]) -> None:
@@ -23,8 +27,8 @@ def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], no
         "name": f"starsieve-{survey}",
         "version": sha256[:8],
         "sha256": sha256,
-        "classes": list(trained.classes),
-        "class_ids": [taxonomy.class_id(label) for label in trained.classes],
+        "classes": [*trained.classes, RESIDUAL],
+        "class_ids": [taxonomy.class_id(label) for label in (*trained.classes, RESIDUAL)],
         "bands": list(bands),
         "min_epochs": MIN_EPOCHS,
         "features": list(FEATURES),
@@ -42,10 +46,9 @@ def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], no
 
 def to_tflite(network: keras.Model) -> bytes:
     """The network as a LiteRT file: scaled features (n, inputs) to the members' mean probabilities (n, classes)."""
-    import tensorflow as tf  # noqa: PLC0415
-
     probabilities = keras.layers.Softmax()(network.output)
     mean = keras.layers.GlobalAveragePooling1D()(probabilities)
     serving = keras.Model(network.input, mean)
-    content: bytes = tf.lite.TFLiteConverter.from_keras_model(serving).convert()
+    with redirect_stdout(StringIO()):  # the converter prints a page about its own business
+        content: bytes = tf.lite.TFLiteConverter.from_keras_model(serving).convert()
     return content

@@ -1,0 +1,168 @@
+"""Builds networks from start to end: light curves, features, training, scores, files."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import (
+    ModelError,
+    cards,
+    ensemble,
+    judging,
+    lightcurves,
+    registry,
+    sources,
+    splits,
+    survey,
+    tables,
+    upsilont,
+)
+from models.ensemble import Recipe, Source, Trained
+from models.lightcurves import BandLightCurves
+from models.network import PUBLISHED, Architecture
+from models.tables import Table
+from models.training import Schedule
+
+OnStep = Callable[[str, float, float], None]
+
+OURS = Architecture(hidden=(64, 128, 256), members=5, dropout=0.1)
+UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
+SURVEYS = ("asas", "catalina", "eros1", "hipparcos", "ogle2")
+SCRATCH_RATE, TRANSFER_RATE = 2e-3, 4e-4  # of the body; chosen on unseen training objects, as all numbers here
+PASSES, MIN_STEPS, MAX_STEPS = 25, 1500, 6000
+POINTS_IN_VIEWS = 3_000_000  # more points than this in worsened views cost more time than they bring
+MAX_VIEWS = 6
+EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where features are kept between runs, threads for their extraction, and whom to tell of progress."""
+
+    cache: Path
+    threads: int
+    on_step: OnStep
+
+
+def recipe(rows: int, source: Source | None) -> Recipe:
+    """Training for so many rows: long enough for small surveys, not too long for large ones."""
+    steps = int(np.clip(PASSES * rows / 256, MIN_STEPS, MAX_STEPS))
+    return Recipe(OURS, Schedule(steps, body_rate=TRANSFER_RATE if source else SCRATCH_RATE))
+
+
+def find_source(name: str, published: Path | None) -> Source | None:
+    """The source of this name: ogle3, upsilont (read from the folder `published`) or none.
+
+    Raises ModelError where its weights are not at hand.
+    """
+    if name == "none":
+        return None
+    if name == "ogle3":
+        return sources.own()
+    if published is None:
+        raise ModelError("the published network does not come with the package: say where it is with --published")
+    return upsilont.source(upsilont.read(published), UPSILONT)
+
+
+def train_source(data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
+    """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
+    from models import synthesis  # noqa: PLC0415 (needs structlog and pyarrow)
+
+    chunks = []
+    for number, chunk in enumerate(
+        synthesis.ogle3_light_curves(synthesis.read_catalog(data / "catalogs"), objects, seed)
+    ):
+        chunks.append(chunk)
+        work.on_step("light curves", number, 0)
+    curves = _assembled(synthesis.concatenate(chunks))
+    table = tables.extract(curves, cache=work.cache, threads=work.threads)
+    table = table.select(np.flatnonzero(table.reason == ""))
+    trained = ensemble.train(
+        table, replace(recipe(MAX_STEPS * 256, None), balance=0.0), None, seed, _told(work, "ogle3")
+    )
+    scores = judging.judge(trained.classes, table, ensemble.unseen(trained, table))
+    notes = _notes("none", "synthesised from the OGLE-III Catalog of Variable Stars", table, seed) | {
+        "architecture": OURS.__dict__,
+        "scores": {"of": "synthetic stars, each by the member that was not trained on it"} | scores,
+    }
+    cards.save(trained, output, survey="ogle3", bands=("I",), notes=notes)
+    sources.save_weights(trained, output)
+
+
+def transfer(
+    data: Path, output: Path, *, source: str, published: Path | None, fraction: float, name: str, seed: int, work: Work
+) -> None:
+    """Transfers to the labelled light curves of a folder, or to a fraction of them, and writes the network.
+
+    The scores on the card are of the training objects themselves, each judged by the members that had not seen it.
+    """
+    curves = lightcurves.read(data)
+    full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
+    start = find_source(source, published)
+    table = full.table
+    if fraction < 1:
+        table = table.select(splits.fraction(table.label, fraction, seed))
+    trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, _told(work, name))
+    scores = judging.judge(trained.classes, table, ensemble.unseen(trained, table))
+    notes = _notes(source, str(data.name), table, seed) | {
+        "fraction": fraction,
+        "dropped_classes": full.dropped,
+        "not_classified": full.not_classified,
+        "scores": {"of": "training objects, each by the member that was not trained on it"} | scores,
+        "macro_f1_by_epochs": _by_epochs(trained, curves, table, work),
+    }
+    cards.save(trained, output, survey=name, bands=full.bands, notes=notes)
+
+
+def views(curves: BandLightCurves) -> int:
+    """How many worsened views of these light curves training sees."""
+    return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
+
+
+def everything(data: Path, only: list[str] | None, work: Work) -> None:
+    """Rebuilds the networks that come with the package, the source first."""
+    wanted = only or ["ogle3", *SURVEYS]
+    for name in wanted:
+        work.on_step("networks", wanted.index(name), len(wanted))
+        folder = registry.WEIGHTS / name
+        if name == "ogle3":
+            train_source(data, folder, objects=500, seed=0, work=work)
+        else:
+            curves = data / "lightcurves" / name
+            transfer(curves, folder, source="ogle3", published=None, fraction=1.0, name=name, seed=0, work=work)
+
+
+def _assembled(made: Any) -> BandLightCurves:
+    owner = np.repeat(np.arange(len(made)), np.diff(made.offsets))
+    points = {"band": made.band, "mjd": made.mjd, "mag": made.mag, "magerr": made.magerr}
+    return lightcurves.assemble(made.object_id, made.label, owner, **points)
+
+
+def _by_epochs(trained: Trained, curves: BandLightCurves, table: Table, work: Work) -> dict[int, float]:
+    place = {name: number for number, name in enumerate(curves.object_id.tolist())}
+    own = curves.select(np.sort([place[name] for name in table.object_id.tolist()]))
+    found = {}
+    for count in EPOCH_STEPS:
+        seen = tables.extract(own.first(count), cache=work.cache, threads=work.threads)
+        found[count] = judging.judge(trained.classes, seen, ensemble.unseen(trained, seen))["macro_f1"]
+    return found
+
+
+def _notes(source: str, light_curves: str, table: Table, seed: int) -> dict[str, Any]:
+    return {
+        "training": {
+            "source": source,
+            "light_curves": light_curves,
+            "objects": dict(Counter(table.label.tolist())),
+            "rows": len(table.owner),
+            "seed": seed,
+        }
+    }
+
+
+def _told(work: Work, name: str) -> Callable[[int, int], None]:
+    return lambda step, steps: work.on_step(name, step, steps)
