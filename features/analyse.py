@@ -4,12 +4,14 @@ import math
 
 import numpy as np
 
+from features.aliases import alias_flags
+from features.ceilings import raise_ceilings
 from features.check import NO_PERIOD, USABLE, check
 from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import kernel
 from features.parity import published_period
-from features.search import UNKNOWN, best_blocks, weigh
+from features.search import best_blocks, weigh
 from features.significance import false_alarm_probability
 from features.state import (
     covers_only,
@@ -23,10 +25,10 @@ from features.state import (
 from features.statistics import features_given_period
 
 N_FEATURES = 16
-CERTIFIED = 30  # best blocks re-ranked
+CERTIFIED = 15  # best blocks re-ranked
 # Columns of the table of periods.
-FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, N_EPOCHS, LOOKED_AT = range(7)
-N_COLUMNS = 7
+FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, ALIASES, N_EPOCHS, LOOKED_AT = range(8)
+N_COLUMNS = 8
 
 
 @kernel
@@ -36,8 +38,11 @@ def lowest_index(baseline, step):
 
 
 @kernel
-def search_period(time, mag, magerr, band_starts, step, ceilings, row):
-    """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means."""
+def search_period(time, mag, magerr, band_starts, step, bounded, ceilings, row):
+    """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means.
+
+    If not `bounded`, the `ceilings` (blocks,) say nothing yet.
+    """
     n, n_bands = time.size, band_starts.size - 1
     weight, signal, shares = np.empty(n), np.empty(n), np.empty(n_bands)
     for band in range(n_bands):
@@ -45,15 +50,20 @@ def search_period(time, mag, magerr, band_starts, step, ceilings, row):
     chi2 = shares.sum()
     shares /= chi2
     baseline = time.max()
+    if not bounded:
+        raise_ceilings(time, weight, signal, band_starts, shares, step, ceilings)
     powers, frequencies = np.full(CERTIFIED, -1, np.float32), np.empty(CERTIFIED)
     found, looked = best_blocks(time, weight, signal, band_starts, shares, 1.0, step, lowest_index(baseline, step),
                                 ceilings, powers, frequencies)  # fmt: skip
     row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
     if found == 0:
         return chi2
-    row[FREQUENCY], row[POWER] = choose(
-        time, weight, signal, band_starts, shares, frequencies[:found], step, 1 / baseline
-    )
+    last = n_bands - 1
+    of_last_band = magerr[band_starts[last] : band_starts[last + 1]]
+    deviation = math.sqrt(shares[last] * chi2 / np.sum(1 / of_last_band**2))
+    data = (time, weight, signal, band_starts, shares)
+    row[FREQUENCY], row[POWER] = choose(data, deviation, frequencies[:found], step, 1 / baseline)
+    row[ALIASES] = alias_flags(data, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
     return chi2
@@ -68,20 +78,16 @@ def period_and_state(mjd, mag, magerr, n_seen, old, new, row):
     """
     time = mjd[:n_seen] - mjd[0]
     step, n_blocks = grid_of(time[-1])
-    ceilings = np.full(n_blocks, UNKNOWN)
+    ceilings = np.empty(n_blocks, np.float32)
     hashes = hash_epochs(mjd, mag, magerr)
     sound = is_sound(old)
     useful = sound and covers_only(old, hashes[:n_seen])
     keep = sound and not useful and covers_only(old, hashes)
-    unit = 0.0
-    if useful:
-        chi2 = 0.0
-        weight, signal = np.empty(n_seen), np.empty(n_seen)
-        chi2 = weigh(mag, magerr, 0, n_seen, weight, signal)
-        if read_ceilings(old, step, chi2, ceilings):
-            unit = old_unit(old)
+    chi2 = weigh(mag, magerr, 0, n_seen, np.empty(n_seen), np.empty(n_seen))
+    bounded = useful and read_ceilings(old, step, chi2, ceilings)
+    unit = old_unit(old) if bounded else 0.0
     starts = np.array([0, n_seen])
-    chi2 = search_period(time, mag[:n_seen], magerr[:n_seen], starts, step, ceilings, row)
+    chi2 = search_period(time, mag[:n_seen], magerr[:n_seen], starts, step, bounded, ceilings, row)
     if keep:
         return -1
     size = state_size(n_seen, n_blocks)

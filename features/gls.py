@@ -112,17 +112,19 @@ def _sum_products(n, rows, tables, sums):
 
 
 @inlined
-def _power(yc, ys, c, s, c2, s2, floating):
-    """Power and its rounding error, both without the share of the band; -1, 2 where it means nothing."""
+def floating_power(yc, ys, c, s, c2, s2, floating, uncertainty):
+    """Power and its error, of sums of signal and weight (and weight at twice the frequency) times cos and sin.
+
+    `uncertainty` is that of power * determinant; where the determinant is too small to mean anything they are 0 and 1.
+    """
     cc = f4(0.5) * (f4(1) + c2) - floating * c * c
     ss = f4(0.5) * (f4(1) - c2) - floating * s * s
     cs = f4(0.5) * s2 - floating * c * s
     determinant = cc * ss - cs * cs
     inverse = f4(1) / max(determinant, SINGULAR)
     power = (yc * yc * ss + ys * ys * cc - f4(2) * yc * ys * cs) * inverse
-    error = ROUNDING * inverse
     good = determinant > SINGULAR
-    return (power if good else f4(0)), (error if good else f4(1))
+    return (power if good else f4(0)), (uncertainty * inverse if good else f4(1))
 
 
 @kernel
@@ -132,13 +134,13 @@ def add_block(time, weight, signal, tables, frequency, share, floating, sums, ro
     _sum_products(time.size, rows, tables, sums)
     share4, floating4 = f4(share), f4(floating)
     for j in range(HALF):
-        p, e = _power(sums[0, j] - sums[3, j], sums[1, j] + sums[2, j], sums[4, j] - sums[7, j], sums[5, j] + sums[6, j],
-                      sums[8, j] - sums[11, j], sums[9, j] + sums[10, j], floating4)  # fmt: skip
+        p, e = floating_power(sums[0, j] - sums[3, j], sums[1, j] + sums[2, j], sums[4, j] - sums[7, j], sums[5, j] + sums[6, j],
+                      sums[8, j] - sums[11, j], sums[9, j] + sums[10, j], floating4, ROUNDING)  # fmt: skip
         power[HALF + j] += share4 * p
         error[HALF + j] += share4 * e
     for j in range(HALF):
         k = HALF - 1 - j
-        p, e = _power(sums[0, j] + sums[3, j], sums[1, j] - sums[2, j], sums[4, j] + sums[7, j], sums[5, j] - sums[6, j],
-                      sums[8, j] + sums[11, j], sums[9, j] - sums[10, j], floating4)  # fmt: skip
+        p, e = floating_power(sums[0, j] + sums[3, j], sums[1, j] - sums[2, j], sums[4, j] + sums[7, j], sums[5, j] - sums[6, j],
+                      sums[8, j] + sums[11, j], sums[9, j] - sums[10, j], floating4, ROUNDING)  # fmt: skip
         power[k] += share4 * p
         error[k] += share4 * e

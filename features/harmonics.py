@@ -102,11 +102,13 @@ def _explained(normal, rhs):
 
 
 @kernel
-def harmonic_power(time, weight, signal, band_starts, shares, frequency, n_harmonics, coefficients):
+def harmonic_power(data, frequency, n_harmonics, coefficients):
     """Fraction of chi2 explained by `n_harmonics` harmonics of `frequency`, each band with its own; at most 1.
 
-    `coefficients` (2 n_harmonics,) receives the (cos, sin) amplitudes of the last band, in its standard deviations.
+    `data` is (time, weight, signal, band_starts, shares) as for `search.best_blocks`. `coefficients` (2 n_harmonics,)
+    receives the (cos, sin) amplitudes of the last band, in its standard deviations.
     """
+    time, weight, signal, band_starts, shares = data
     total = 0.0
     size = time.size
     c1, s1, ck, sk = np.empty(size), np.empty(size), np.empty(size), np.empty(size)

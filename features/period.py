@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from features.aliases import alias_names
 from features.analyse import (
+    ALIASES,
     FALSE_ALARM,
     FREQUENCY,
     N_COLUMNS,
@@ -18,24 +20,25 @@ from features.analyse import (
 )
 from features.check import NO_PERIOD, REASONS, USABLE, UnusableLightCurve, check
 from features.grid import grid_of
-from features.search import UNKNOWN
 
-SYNODIC_MONTH, YEAR = 29.530589, 365.25  # days
+HARMONIC_TOLERANCE = 0.02  # relative; what is further from a whole multiple is not related
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
     """The period of a light curve (days) and how far to trust it.
 
-    power: fraction of chi2 explained by the harmonics of the period. peak_power: the same of the highest peak of the
+    power: fraction of chi2 explained by three harmonics of the period. peak_period, peak_power: the highest peak of the
     single-harmonic periodogram, to which the false-alarm probability (Baluev 2008) belongs. harmonic: the frequency of
     that peak in units of 1 / period, 1 or 2 in most cases, 0 if they are not related. aliases: rhythms of ground-based
-    sampling ("day", "month", "year") that the period or the highest peak coincides with.
+    sampling ("day", "month", "year") that the period coincides with, or by which it may be off: the frequency plus or
+    minus that of the rhythm fits nearly as well.
     """
 
     period: float
     frequency: float
     power: float
+    peak_period: float
     peak_power: float
     false_alarm_probability: float
     harmonic: int
@@ -45,19 +48,7 @@ class Period:
 
 def _harmonic(peak: float, frequency: float) -> int:
     ratio = peak / frequency
-    return round(ratio) if abs(ratio - round(ratio)) < 0.02 * ratio else 0
-
-
-def _aliases(frequency: float) -> tuple[str, ...]:
-    """Rhythms of the sampling that a frequency coincides with, to 2 per cent of theirs."""
-    found = []
-    if abs(frequency - round(frequency)) < 0.02 and frequency > 0.5:  # noqa: PLR2004
-        found.append("day")
-    if abs(frequency * SYNODIC_MONTH - 1) < 0.02:  # noqa: PLR2004
-        found.append("month")
-    if abs(frequency * YEAR - 1) < 0.1:  # noqa: PLR2004
-        found.append("year")
-    return tuple(found)
+    return round(ratio) if abs(ratio - round(ratio)) < HARMONIC_TOLERANCE * ratio else 0
 
 
 def period_from_row(row: Sequence[float]) -> Period:
@@ -67,10 +58,11 @@ def period_from_row(row: Sequence[float]) -> Period:
         period=1 / frequency,
         frequency=frequency,
         power=row[POWER],
+        peak_period=1 / row[PEAK_FREQUENCY],
         peak_power=row[PEAK_POWER],
         false_alarm_probability=row[FALSE_ALARM],
         harmonic=_harmonic(row[PEAK_FREQUENCY], frequency),
-        aliases=_aliases(frequency),
+        aliases=alias_names(int(row[ALIASES])),
         n_epochs=int(row[N_EPOCHS]),
     )
 
@@ -94,12 +86,13 @@ def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLi
             parts.append(part)
     if not parts:
         raise UnusableLightCurve(REASONS[codes[-1]] or "no_period")
+    parts.sort(key=len)  # the shape is judged in the last band
     order = np.concatenate(parts)
     starts = np.cumsum([0, *(part.size for part in parts)])
     time = time[order] - time[order].min()
     step, n_blocks = grid_of(time.max())
     row = np.full(N_COLUMNS, np.nan)
-    search_period(time, mag[order], magerr[order], starts, step, np.full(n_blocks, UNKNOWN), row)
+    search_period(time, mag[order], magerr[order], starts, step, False, np.empty(n_blocks, np.float32), row)
     if not row[FREQUENCY] > 0:
         raise UnusableLightCurve("no_period")
     return period_from_row(row.tolist())

@@ -1,0 +1,160 @@
+"""`starsieve bench periods`: how often the period found is the published one, half of it, twice, an alias or another."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from features.check import UnusableLightCurve
+from features.folder import LightCurves, UnreadableFolderError, read_light_curves, read_published
+from features.period import find_period
+from features.simulated import PERIODIC, light_curve
+
+Floats = NDArray[np.float64]
+TOLERANCE = 0.01  # relative
+OUTCOMES = ("exact", "half", "double", "alias", "other", "unusable")
+DAYS = (1.0, 1.0027379)  # sampling frequencies, solar and sidereal (1/d)
+SIMULATED_STARS = 200  # per kind
+SIMULATED_EPOCHS, SIMULATED_BASELINE = 200, 1000.0
+SEED = 1
+ALL = "all"
+
+
+def outcome(found: float, published: float) -> str:
+    """Which of OUTCOMES a period is, by the published one; an alias is off by one or two per day, also of the half."""
+    if not np.isfinite(found):
+        return "unusable"
+    for name, factor in (("exact", 1.0), ("half", 0.5), ("double", 2.0)):
+        if abs(found / (factor * published) - 1) < TOLERANCE:
+            return name
+    for base in (1 / published, 2 / published):
+        for day in DAYS:
+            for shift in (-2 * day, -day, day, 2 * day):
+                if abs(found * abs(base + shift) - 1) < TOLERANCE:
+                    return "alias"
+    return "other"
+
+
+def _stars(curves: LightCurves) -> Iterator[tuple[str, slice, NDArray[np.str_]]]:
+    """Object, its epochs, and the band of each epoch."""
+    ids = curves.object_ids
+    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
+    for a, b in zip(starts, [*starts[1:], ids.size], strict=True):
+        epochs = slice(int(curves.offsets[a]), int(curves.offsets[b]))
+        yield str(ids[a]), epochs, np.repeat(curves.bands[a:b], np.diff(curves.offsets[a : b + 1]))
+
+
+def _periods(
+    tasks: Iterable[tuple[Floats, Floats, Floats, NDArray[np.str_] | None]], label: str, console: Console
+) -> Floats:
+    """Period found and that of the highest peak, (n, 2); NaN where the light curve is unusable."""
+
+    def search(task: tuple[Floats, Floats, Floats, NDArray[np.str_] | None]) -> tuple[float, float]:
+        try:
+            period = find_period(*task)
+        except UnusableLightCurve:
+            return np.nan, np.nan
+        return period.period, period.peak_period
+
+    work = list(tasks)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.array(list(track(pool.map(search, work), label, total=len(work), console=console))).reshape(-1, 2)
+
+
+def _summary(labels: list[str], found: Floats, published: Floats) -> dict[str, Any]:
+    names = np.array([outcome(f, p) for f, p in zip(found, published, strict=True)])
+    classes = np.array(labels)
+    summary = {}
+    for label in [*sorted(set(labels)), ALL]:
+        chosen = names[classes == label] if label != ALL else names
+        fractions = {name: float(np.mean(chosen == name)) for name in OUTCOMES}
+        within = fractions["exact"] + fractions["half"] + fractions["double"]
+        summary[label] = {"stars": int(chosen.size), **fractions, "within_factor_2": within}
+    return summary
+
+
+def _compare(
+    labels: list[str],
+    published: Floats,
+    tasks: Iterable[tuple[Floats, Floats, Floats, NDArray[np.str_] | None]],
+    name: str,
+    console: Console,
+    draw: Callable[[Floats], None] | None,
+) -> dict[str, Any]:
+    found = _periods(tasks, name, console)
+    if draw is not None:
+        draw(found[:, 0])
+    return {"found": _summary(labels, found[:, 0], published), "highest_peak": _summary(labels, found[:, 1], published)}
+
+
+def _plot(path: Path, title: str, labels: list[str], published: Floats) -> Callable[[Floats], None]:
+    def draw(found: Floats) -> None:
+        from features.plots import plot_periods  # noqa: PLC0415 - matplotlib is an optional dependency
+
+        plot_periods(path, title, labels, published, found)
+
+    return draw
+
+
+def _compare_survey(folder: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any] | None:
+    published = {k: v for k, v in read_published(folder).items() if np.isfinite(v[1]) and v[1] > 0}
+    if not published:
+        return None
+    curves = read_light_curves(folder)
+    stars = [star for star in _stars(curves) if star[0] in published]
+    if 0 < limit < len(stars):
+        chosen = np.random.default_rng(SEED).choice(len(stars), limit, replace=False)
+        stars = [stars[i] for i in np.sort(chosen)]
+    labels = [published[star][0] for star, _, _ in stars]
+    periods = np.array([published[star][1] for star, _, _ in stars])
+    tasks = [(curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], band) for _, epochs, band in stars]
+    draw = None if plots is None else _plot(plots / f"periods-{folder.name}.png", folder.name, labels, periods)
+    return _compare(labels, periods, tasks, folder.name, console, draw)
+
+
+def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
+    rng = np.random.default_rng(SEED)
+    each = min(limit, SIMULATED_STARS) if limit else SIMULATED_STARS
+    labels = [kind for kind in PERIODIC for _ in range(each)]
+    curves = [light_curve(kind, SIMULATED_EPOCHS, SIMULATED_BASELINE, rng) for kind in labels]
+    published = np.array([curve.period for curve in curves])
+    return _compare(labels, published, [(c.mjd, c.mag, c.magerr, None) for c in curves], "simulated", console, None)
+
+
+def compare_periods(data: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any]:
+    """Fractions of outcomes per survey and class, of the period found and of the highest peak.
+
+    `data` is one survey's folder (objects.parquet, points.parquet), a folder of such folders, or one that holds them in
+    `lightcurves`. Raises UnreadableFolderError.
+    """
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+    roots = [data, *sorted(data.glob("*")), *sorted(data.glob("lightcurves/*"))]
+    folders = [folder for folder in roots if (folder / "objects.parquet").is_file()]
+    if not folders:
+        raise UnreadableFolderError(f"no objects.parquet in {data} or the folders below it")
+    results = {}
+    for folder in folders:
+        result = _compare_survey(folder, limit, plots, console)
+        if result is not None:
+            results[folder.name] = result
+    results["simulated"] = _compare_simulated(limit, console)
+    return results
+
+
+def period_tables(results: dict[str, Any]) -> Iterator[Table]:
+    """One table per survey: per cent of each outcome, the highest peak's in brackets."""
+    for survey, result in results.items():
+        table = Table("class", "stars", *OUTCOMES, "within 2x", title=f"{survey}: % of stars (highest peak)")
+        for label, found in result["found"].items():
+            peak = result["highest_peak"][label]
+            cells = [f"{100 * found[k]:.1f} ({100 * peak[k]:.0f})" for k in (*OUTCOMES, "within_factor_2")]
+            table.add_row(label, str(found["stars"]), *cells)
+        yield table

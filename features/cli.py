@@ -1,0 +1,73 @@
+"""Commands of this package; `broker.cli` mounts them."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+bench_app = typer.Typer(help="Measure speed and correctness on this machine.", no_args_is_help=True)
+
+
+def features_command(
+    folder: Annotated[Path, typer.Argument(metavar="PATH", help="Folder with objects.parquet and points.parquet.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
+) -> None:
+    """Compute the 16 features of every light curve in a folder, on all cores. Run again to resume.
+
+    Example: starsieve features lightcurves/catalina -o catalina.parquet
+    """
+    from features.folder import UnreadableFolderError  # noqa: PLC0415 - keeps `starsieve --help` instant
+    from features.table import write_features  # noqa: PLC0415
+
+    try:
+        write_features(folder, out, Console(stderr=True))
+    except UnreadableFolderError as error:
+        raise typer.BadParameter(str(error), param_hint="PATH") from error
+
+
+@bench_app.command("features")
+def bench_features(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Measure the period search, a stream's update and the features beside light-curve and nifty-ls.
+
+    Example: starsieve bench features
+    """
+    from features.bench import measure_speed, speed_table  # noqa: PLC0415 - keeps `starsieve --help` instant
+
+    console = Console(stderr=as_json)
+    results = measure_speed(console)
+    if as_json:
+        typer.echo(json.dumps(results))
+    else:
+        console.print(speed_table(results))
+
+
+@bench_app.command("periods")
+def bench_periods(
+    data: Annotated[Path, typer.Option("--data", help="Folder of surveys, or one survey's folder.")],
+    limit: Annotated[int, typer.Option("--limit", help="Stars per survey, chosen at random; 0: all.")] = 0,
+    plots: Annotated[Path | None, typer.Option("--plots", help="Folder for one picture per survey.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Compare periods with the published ones, class by class, on real and on simulated stars.
+
+    Example: starsieve bench periods --data lightcurves --limit 2000
+    """
+    from features.bench_periods import compare_periods, period_tables  # noqa: PLC0415 - keeps `--help` instant
+    from features.folder import UnreadableFolderError  # noqa: PLC0415
+
+    console = Console(stderr=as_json)
+    try:
+        results = compare_periods(data, limit, plots, console)
+    except UnreadableFolderError as error:
+        raise typer.BadParameter(str(error), param_hint="--data") from error
+    if as_json:
+        typer.echo(json.dumps(results))
+    else:
+        for table in period_tables(results):
+            console.print(table)
