@@ -1,15 +1,16 @@
 """The command `starsieve`: what each command takes, and nothing of what it does.
 
-Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting.
+Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
 """
 
 import logging
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import structlog
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from broker.settings import KafkaSettings, Settings, SettingsError, load
+from features.cli import bench_app, features_command
 
 app = typer.Typer(
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
@@ -34,6 +36,7 @@ Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; 
 
 EXIT_FAILED = 1
 EXIT_WRONG_USAGE = 2
+EXIT_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 
 
 @app.command()
@@ -65,9 +68,13 @@ def run(
         redis={"url": redis},
     )
     from broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
+    from models import ModelError  # noqa: PLC0415
 
     _log_to_stderr()
-    stream.run(settings, _stop_on_signals())
+    try:
+        stream.run(settings, _stop_on_signals())
+    except ModelError as error:
+        _fail(f"survey: {error}", EXIT_WRONG_USAGE)
 
 
 @app.command()
@@ -208,6 +215,10 @@ def version() -> None:
     typer.echo(f"starsieve {installed('starsieve')}")
 
 
+app.command("features")(features_command)
+app.add_typer(bench_app, name="bench")
+
+
 def main() -> None:
     """Entry point of the command."""
     app()
@@ -248,16 +259,25 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second has its default effect, the end of the process."""
+    """Set by the first SIGTERM or SIGINT; the second ends the process at once.
+
+    A thread reads the signals: Python's own handlers wait until the main thread is back from librdkafka, which may take
+    as long as Kafka is away.
+    """
     stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_DFL)
-
+    received, sent = socket.socketpair()
+    sent.setblocking(False)  # noqa: FBT003 - its signature
+    signal.set_wakeup_fd(sent.fileno())
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, on_signal)
+        signal.signal(each, lambda _number, _frame: None)
+
+    def read_signals() -> None:
+        with sent, received:
+            received.recv(1)
+            stop.set()
+            os._exit(EXIT_BY_SIGNAL + received.recv(1)[0])
+
+    threading.Thread(target=read_signals, daemon=True).start()
     return stop
 
 

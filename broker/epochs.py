@@ -49,24 +49,23 @@ def flags(
 
 def merge(parts: Iterable[Epochs]) -> Epochs:
     """All rows in one light curve: sorted by band and time, one row for each (band, exposure)."""
-    rows = np.concatenate([np.empty(0, EPOCH), *parts])
+    return merge_into(np.empty(0, EPOCH), parts)[0]
+
+
+def merge_into(stored: Epochs, parts: Iterable[Epochs]) -> tuple[Epochs, Epochs]:
+    """The light curve of the stored and all other rows, and those of its rows that are not among the stored."""
+    rows = np.concatenate([stored, *parts])
     band = rows["flags"] & _BAND_MASK
-    order = np.lexsort((rows["mjd"], band))
-    rows, band = rows[order], band[order]
+    winners = np.lexsort((rows["mjd"], band))
+    band, mjd = band[winners], rows["mjd"][winners]
     first = np.ones(rows.size, bool)
-    first[1:] = (np.diff(rows["mjd"]) > SAME_EXPOSURE_DAYS) | (band[1:] != band[:-1])
-    if first.all():
-        return rows
-    exposure = np.cumsum(first)
-    order = np.lexsort((rows["mjd"], rows["mag"], rows["magerr"], rows["flags"], exposure))
-    winners: Epochs = rows[order][first]
-    return winners
-
-
-def missing(rows: Epochs, stored: Epochs) -> Epochs:
-    """Those of a merged light curve's `rows` that are not in the `stored` one: what has to be written."""
-    new: Epochs = rows[~np.isin(_as_bytes(rows), _as_bytes(stored))]
-    return new
+    first[1:] = (np.diff(mjd) > SAME_EXPOSURE_DAYS) | (band[1:] != band[:-1])
+    if not first.all():
+        exposure, same = np.cumsum(first), rows[winners]
+        # A stable sort: of equal rows the stored one comes first.
+        order = np.lexsort((same["mjd"], same["mag"], same["magerr"], same["flags"], exposure))
+        winners = winners[order][first]
+    return rows[winners], rows[winners[winners >= stored.size]]
 
 
 def of_band(rows: Epochs, band: str) -> Epochs:
@@ -78,8 +77,3 @@ def of_band(rows: Epochs, band: str) -> Epochs:
 def n_references(rows: Epochs) -> int:
     """How many reference images, at least, the rows were measured against; zero points may differ between them."""
     return len(set(((rows["flags"] >> _REFERENCE_SHIFT) & _REFERENCE_MASK).tolist()))
-
-
-def _as_bytes(rows: Epochs) -> NDArray[np.void]:
-    plain: NDArray[np.void] = np.ascontiguousarray(rows).view(f"V{EPOCH.itemsize}")
-    return plain

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,9 @@ _POLL_S = 0.2  # how long a batch may wait to be filled
 _CALL_S = 10.0
 # A killed worker's open transaction holds up read-committed readers for as long; the client's default is a minute.
 _TRANSACTION_TIMEOUT_MS = 10_000
+# A killed worker's partitions wait for as long; the client's default is 45 s. Heartbeats come from librdkafka's own
+# thread: a long batch does not hold them up.
+_SESSION_TIMEOUT_MS = 10_000
 # New nightly topics are found this fast.
 _METADATA_REFRESH_MS = 10_000
 _CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
@@ -64,6 +68,7 @@ class AlertConsumer:
             {
                 "group.id": settings.group,
                 "enable.auto.commit": False,
+                "session.timeout.ms": _SESSION_TIMEOUT_MS,
                 "auto.offset.reset": "earliest",  # or a topic loses what came before it was discovered
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
@@ -132,7 +137,7 @@ class Publisher:
             self._producer.begin_transaction()
             for message in outgoing:
                 self._produce(message)
-            self._producer.send_offsets_to_transaction(_positions_after(done), group_metadata, _CALL_S)
+            self._send_offsets(_positions_after(done), group_metadata)
             # Once begun, a commit must be seen through: its fate is the cluster's to tell.
             for attempt in self._attempts():
                 with attempt:
@@ -140,6 +145,28 @@ class Publisher:
         except KafkaException as error:
             self._abort(error)
             raise PublishError(str(error)) from error
+        except TimeoutError as error:
+            self._restart(error)
+            raise PublishError("the group's coordinator is away") from error
+
+    def _send_offsets(self, positions: list[TopicPartition], group_metadata: Any) -> None:
+        """Adds offsets to the transaction, in a thread that is left behind where the call never returns.
+
+        librdkafka heeds no timeout here and may wait for ever for a coordinator that has moved or restarted: its issues
+        5456 and 5511, seen with 2.16 in every third restart of a single broker.
+        """
+        sent: Future[None] = Future()
+
+        def send(producer: Producer) -> None:
+            try:
+                producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S)
+            except KafkaException as error:
+                sent.set_exception(error)
+            else:
+                sent.set_result(None)
+
+        threading.Thread(target=send, args=(self._producer,), daemon=True).start()
+        sent.result(_CALL_S + 1)
 
     def close(self) -> None:
         """Lets go of the connection; no transaction is open between calls of `publish`."""
@@ -166,11 +193,15 @@ class Publisher:
             for attempt in self._attempts():
                 with attempt:
                     self._producer.abort_transaction(_CALL_S)
-        except KafkaException:
+        except KafkaException as error:
             # Fenced: the cluster has given up this producer, or another worker has the same name.
-            log.exception("producer_restarted", transactional_id=self._config["transactional.id"])
-            if not self._stop.is_set():
-                self._start()
+            self._restart(error)
+
+    def _restart(self, cause: Exception) -> None:
+        """A new producer of the same name, at which the cluster aborts what the old one has left open."""
+        if not self._stop.is_set():
+            log.error("producer_restarted", transactional_id=self._config["transactional.id"], error=repr(cause))
+            self._start()
 
     def _attempts(self) -> Retrying:
         return until_stopped(self._stop, _is_retriable, "kafka")

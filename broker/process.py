@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import features
 from broker.alerts import Alert
-from broker.epochs import BANDS, DIFFERENCE, FORCED, SAME_EXPOSURE_DAYS, Epochs, merge, missing, n_references, of_band
+from broker.epochs import BANDS, DIFFERENCE, FORCED, SAME_EXPOSURE_DAYS, Epochs, merge_into, n_references, of_band
 from broker.lightcurves import Change, Stored
 from features import Period
 from models.serving import Classifier
@@ -76,7 +76,7 @@ def process(
     Returns:
         One outcome for each alert, in order, and one change for each object.
     """
-    merged = _merge(alerts, stored)
+    merged, new = _merge(alerts, stored)
     light_curves = [
         light_curve
         for index, alert in enumerate(alerts)
@@ -84,19 +84,19 @@ def process(
     ]
     search_states = _extract([lc for lc in light_curves if lc.n_epochs >= min_epochs], alerts, stored)
     outcomes = _classify(alerts, light_curves, classifier)
-    changes = [
-        Change(object_id, missing(epochs, stored[object_id].epochs), search_states.get(object_id, {}))
-        for object_id, epochs in merged.items()
-    ]
+    changes = [Change(object_id, new_epochs, search_states.get(object_id, {})) for object_id, new_epochs in new.items()]
     return outcomes, changes
 
 
-def _merge(alerts: Sequence[Alert], stored: Mapping[str, Stored]) -> dict[str, Epochs]:
-    """Each object's light curve: what was stored, with what the batch brings."""
+def _merge(alerts: Sequence[Alert], stored: Mapping[str, Stored]) -> tuple[dict[str, Epochs], dict[str, Epochs]]:
+    """Each object's light curve of what was stored and what the batch brings, and those of its rows that are new."""
     arrived: dict[str, list[Epochs]] = {}
     for alert in alerts:
         arrived.setdefault(alert.object_id, []).append(alert.epochs)
-    return {object_id: merge([stored[object_id].epochs, *parts]) for object_id, parts in arrived.items()}
+    merged, new = {}, {}
+    for object_id, parts in arrived.items():
+        merged[object_id], new[object_id] = merge_into(stored[object_id].epochs, parts)
+    return merged, new
 
 
 def _as_of(index: int, alert: Alert, epochs: Epochs) -> list[_LightCurve]:

@@ -18,6 +18,7 @@ Packet = tuple[str, bytes]
 
 PACKET_SUFFIX = ".avro"
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz")
+_READ_BYTES = 2**20
 # No key: ZTF's topics are not partitioned by object either.
 _PRODUCER = {
     "enable.idempotence": True,  # a retry neither doubles nor reorders packets
@@ -26,7 +27,6 @@ _PRODUCER = {
     "message.max.bytes": MAX_MESSAGE_BYTES,
     "queue.buffering.max.kbytes": 64 * 1024,
 }
-_TOPIC = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
 
 
 class ReplayError(Exception):
@@ -74,8 +74,8 @@ def packets(files: Iterable[Path]) -> Iterator[Packet]:
     """Name and bytes of every packet; archives are read as a stream and never unpacked to disk.
 
     Raises:
-        ReplayError: a file cannot be read, or an archive is damaged; its checksum is known at its end only,
-            when all its packets have been given.
+        ReplayError: a file cannot be read, or an archive is damaged (wrong bits show at its end only: that is where the
+            checksum is).
     """
     for file in files:
         try:
@@ -94,7 +94,10 @@ def _archived(file: Path) -> Iterator[Packet]:
                 content = archive.extractfile(member)
                 if content is not None and _is_packet(member.name):
                     yield f"{file}/{member.name}", content.read()
-        stream.read()  # to the end, where the checksum is: tarfile takes a damaged header for the end of the archive
+        # To the end, where the checksum is; and tarfile takes a damaged header for the end of the archive.
+        while rest := stream.read(_READ_BYTES):
+            if rest.strip(b"\0"):
+                raise tarfile.ReadError("a header is damaged")
 
 
 def for_ever(files: list[Path]) -> Iterator[Packet]:

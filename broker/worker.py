@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 import redis
 import structlog
+from confluent_kafka import KafkaException
 
 import features
 from broker.alerts import Alert, AlertError
@@ -39,12 +40,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     classifier = registry.load(settings.survey)
     warm_up()
+    store = redis.Redis.from_url(settings.redis.url, socket_timeout=_STORE_TIMEOUT_S)
+    light_curves = LightCurves(store, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
+    try:
+        publisher = Publisher(settings.kafka, settings.worker, stop)
+    except KafkaException:
+        if stop.is_set():  # told to stop while Kafka was still away
+            return
+        raise
     topics = settings.kafka.output_topic, settings.kafka.dead_letter_topic
     for topic, error in create_topics(settings.kafka, *topics).items():
         log.warning("topic_not_created", topic=topic, error=str(error))
-    store = redis.Redis.from_url(settings.redis.url, socket_timeout=_STORE_TIMEOUT_S)
-    light_curves = LightCurves(store, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
-    publisher = Publisher(settings.kafka, settings.worker, stop)
     consumer = AlertConsumer(settings.kafka)
     try:
         log.info("started", survey=settings.survey, classifier=classifier.version, topics=settings.kafka.topics)

@@ -7,7 +7,7 @@ import numpy as np
 from features.aliases import alias_flags
 from features.ceilings import raise_ceilings
 from features.check import NO_PERIOD, USABLE, check
-from features.choose import choose
+from features.choose import HARMONICS, choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import kernel
 from features.parity import published_period

@@ -2,6 +2,7 @@
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from broker.simulate.observed import (
     to_mag,
 )
 from models import ModelError, lightcurves, splits
+
+Row = dict[str, Any]
 
 #: The filter of ZTF that stands for a catalogue's band.
 FILTERS = {"u": FID_G, "b": FID_G, "B": FID_G, "g": FID_G, "V": FID_R, "Hp": FID_R, "r": FID_R, "R": FID_R}
@@ -44,55 +47,67 @@ def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool =
     Raises:
         ModelError: the folder cannot be read, or has no star that can be simulated.
     """
-    curves = lightcurves.read(folder)
-    positions = _positions(folder)
-    names = curves.object_id.tolist()
-    has_dates = curves.keep((curves.mjd > FIRST_MJD) & (curves.mjd < LAST_MJD))
-    usable = np.unique(has_dates.owner[has_dates.epochs > 0])
-    chosen = [index for index in usable.tolist() if not held_out or splits.held_out(names[index])]
-    if not chosen:
+    rows = _columns(folder / "objects.parquet", ["object_id", "label", "period", "ra", "dec"]).to_pylist()
+    rows = [row for row in rows if row["ra"] is not None and row["dec"] is not None]
+    rows = [row for row in rows if not held_out or splits.held_out(row["object_id"])]
+    if not rows:
+        raise ModelError(f"{folder} has no {'held-out ' * held_out}star with a position (ra, dec)")
+    drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:objects])
+    rows = [rows[number] for number in drawn]
+    curves = _light_curves(folder, rows)
+    bands: dict[int, list[tuple[Array, ...]]] = {}
+    for piece in np.flatnonzero(curves.epochs).tolist():
+        bands.setdefault(int(curves.owner[piece]), []).append(_band(curves, piece))
+    if not bands:
         raise ModelError(f"{folder} has no star with epochs between 1990 and 2060 (MJD {FIRST_MJD} to {LAST_MJD})")
-    drawn = np.random.default_rng(seed).permutation(chosen)[:objects]
-    selected = has_dates.select(np.sort(drawn))
-    pieces = np.searchsorted(selected.owner, np.arange(len(selected.object_id) + 1))
-    return [
-        _observed(selected, range(first, last), f"{folder.name} {name}", *positions[name])
-        for name, first, last in zip(selected.object_id.tolist(), pieces[:-1], pieces[1:], strict=True)
-    ]
+    survey = folder.resolve().name
+    return [_observed(survey, rows[owner], of_star) for owner, of_star in bands.items()]
 
 
-def _positions(folder: Path) -> dict[str, tuple[float, float, float | None]]:
-    """Right ascension and declination (degrees) and period (days) by object id."""
-    from pyarrow import parquet  # noqa: PLC0415 - an extra, needed for nothing but this
+def _light_curves(folder: Path, rows: list[Row]) -> lightcurves.BandLightCurves:
+    """The clean light curves of these objects, in order."""
+    names = [row["object_id"] for row in rows]
+    points = _columns(folder / "points.parquet", ["object_id", "band", "mjd", "mag", "magerr"], names)
+    number = {name: index for index, name in enumerate(names)}
+    owner = np.array([number[name] for name in points["object_id"].to_pylist()], np.int64)
+    labels = np.array([row["label"] or "" for row in rows], np.str_)
+    columns = {name: points[name].to_numpy() for name in ("mjd", "mag", "magerr")}
+    bands = np.array(points["band"].to_pylist(), np.str_)
+    curves = lightcurves.assemble(np.array(names, np.str_), labels, owner, band=bands, **columns)
+    return curves.keep((curves.mjd > FIRST_MJD) & (curves.mjd < LAST_MJD))
 
-    path = folder / "objects.parquet"
-    table = parquet.read_table(path)
-    missing = {"object_id", "ra", "dec", "period"} - set(table.column_names)
-    if missing:
-        raise ModelError(f"{path} has no column {', '.join(sorted(missing))}: alerts need positions")
-    rows = table.select(["object_id", "ra", "dec", "period"]).to_pylist()
-    return {row["object_id"]: (row["ra"], row["dec"], row["period"]) for row in rows}
+
+def _columns(path: Path, names: list[str], object_ids: list[str] | None = None) -> Any:
+    """A table of a Parquet file; of all objects, or of those named."""
+    from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra, needed for nothing but this
+
+    chosen = None if object_ids is None else [("object_id", "in", object_ids)]
+    try:
+        missing = set(names) - set(parquet.read_schema(path).names)
+        if missing:
+            raise ModelError(f"{path} has no column {', '.join(sorted(missing))}")
+        return parquet.read_table(path, columns=names, filters=chosen)
+    except (OSError, ArrowException) as error:
+        raise ModelError(f"cannot read {path}: {error}") from error
 
 
-def _observed(
-    curves: lightcurves.BandLightCurves, pieces: range, name: str, ra: float, dec: float, period: float | None
-) -> ObservedStar:
+def _observed(survey: str, row: Row, bands: list[tuple[Array, ...]]) -> ObservedStar:
     """One star out of its light curves in several bands."""
-    bands = [_band(curves, piece) for piece in pieces]
     mjd, fid, flux, error, reference = (np.concatenate(column) for column in zip(*bands, strict=True))
     order = np.argsort(mjd, kind="stable")
+    name = f"{survey} {row['object_id']}"
     place = zlib.crc32(name.encode())
     never = np.zeros(len(mjd), bool)
     return ObservedStar(
         object_id=object_id(name),
         name=name,
-        label=str(curves.label[curves.owner[pieces[0]]]),
-        period=period,
-        ra=ra,
-        dec=dec,
+        label=row["label"] or "",
+        period=row["period"],
+        ra=row["ra"],
+        dec=row["dec"],
         field=FIELDS[place % len(FIELDS)],
         rcid=place // len(FIELDS) % READOUT_CHANNELS,
-        jd=exposure_start(mjd[order], ra, dec),
+        jd=exposure_start(mjd[order], row["ra"], row["dec"]),
         fid=fid[order],
         flux=flux[order],
         flux_error=error[order],
@@ -103,7 +118,7 @@ def _observed(
     )
 
 
-def _band(curves: lightcurves.BandLightCurves, piece: int) -> tuple[Array, Array, Array, Array, Array]:
+def _band(curves: lightcurves.BandLightCurves, piece: int) -> tuple[Array, ...]:
     """Times, filters, fluxes, flux errors and reference fluxes of one light curve."""
     band = str(curves.band[piece])
     if band not in FILTERS:

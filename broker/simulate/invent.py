@@ -18,6 +18,7 @@ from broker.simulate.observed import (
 from broker.simulate.stars import draw_star
 
 FIRST_NIGHT_MJD = 61000
+_WEATHER, _SKY, _STARS = range(3)  # separate random numbers for each
 STARS_PER_FIELD = 40
 FIRST_FIELD, READOUT_CHANNELS = 300, 64
 CLEAR_NIGHTS, VISITED_NIGHTS = 0.8, 0.75
@@ -42,15 +43,22 @@ class _Field:
 
 
 def invent(objects: int, nights: int, seed: int) -> list[ObservedStar]:
-    """`objects` stars observed for `nights` nights; the same seed gives the same stars."""
-    rng = np.random.default_rng(seed)
-    clear = rng.random(nights) < CLEAR_NIGHTS
+    """`objects` stars observed for `nights` nights.
+
+    A star, its objectId and its reference fluxes depend on the seed and its number alone, not on how many there are or
+    how long they are observed.
+    """
+    clear = np.random.default_rng([seed, _WEATHER]).random(nights) < CLEAR_NIGHTS
     count = -(-objects // STARS_PER_FIELD)
-    fields = [_field(FIRST_FIELD + number, clear, rng) for number in range(count)]
-    return [_observe(f"invented {seed}-{number}", fields[number % count], rng) for number in range(objects)]
+    fields = [_field(number, clear, np.random.default_rng([seed, _SKY, number])) for number in range(count)]
+    return [
+        _observe(f"invented {seed}-{n}", fields[n // STARS_PER_FIELD], np.random.default_rng([seed, _STARS, n]))
+        for n in range(objects)
+    ]
 
 
 def _field(number: int, clear: Flags, rng: np.random.Generator) -> _Field:
+    ra, dec = rng.uniform(0.0, 360.0), float(np.degrees(np.arcsin(rng.uniform(-0.3, 0.95))))
     visited = np.flatnonzero(clear & (rng.random(len(clear)) < VISITED_NIGHTS))
     first = FIRST_NIGHT_MJD + visited + MIDNIGHT + rng.uniform(-0.15, 0.1, len(visited))
     second = first + rng.uniform(0.02, 0.06, len(visited))
@@ -58,23 +66,23 @@ def _field(number: int, clear: Flags, rng: np.random.Generator) -> _Field:
     g_first = rng.integers(2, size=len(visited)).astype(bool)
     is_g = np.stack([g_first, ~g_first], axis=1).ravel()
     limit = rng.normal(DEPTH_MAG, DEPTH_SCATTER_MAG, len(jd))
-    dec = np.degrees(np.arcsin(rng.uniform(-0.3, 0.95)))
-    return _Field(number, rng.uniform(0.0, 360.0), float(dec), jd, is_g, limit)
+    return _Field(FIRST_FIELD + number, ra, dec, jd, is_g, limit)
 
 
 def _observe(name: str, field: _Field, rng: np.random.Generator) -> ObservedStar:
     star = draw_star(rng)
     dec = float(np.clip(field.dec + rng.uniform(-3.5, 3.5), -30, 85))
     ra = float((field.ra + rng.uniform(-3.5, 3.5) / np.cos(np.radians(dec))) % 360)
+    rcid = int(rng.integers(READOUT_CHANNELS))
+    # A reference image is made of frames from long before; outliers (eclipses, say) are clipped.
+    frames_mjd = FIRST_NIGHT_MJD - REFERENCE_AGE_D + rng.uniform(0.0, REFERENCE_SPAN_D, REFERENCE_FRAMES)
+    frames = [to_flux(star.magnitude(frames_mjd, np.full(REFERENCE_FRAMES, is_g))) for is_g in (True, False)]
+    in_g, in_r = np.median(frames, axis=1)
     count = len(field.jd)
     true_flux = to_flux(star.magnitude(barycentric_middle(field.jd, ra, dec), field.is_g))
     error = _flux_error(true_flux, field.limit)
     bogus = rng.random(count) < BOGUS_SHARE
     residual = bogus * error * rng.choice([-1, 1], count) * rng.uniform(6.0, 20.0, count)
-    # A reference image is made of frames from long before; outliers (eclipses, say) are clipped.
-    frames_mjd = FIRST_NIGHT_MJD - REFERENCE_AGE_D + rng.uniform(0.0, REFERENCE_SPAN_D, REFERENCE_FRAMES)
-    frames = [to_flux(star.magnitude(frames_mjd, np.full(REFERENCE_FRAMES, is_g))) for is_g in (True, False)]
-    in_g, in_r = np.median(frames, axis=1)
     return ObservedStar(
         object_id=object_id(name),
         name=name,
@@ -83,7 +91,7 @@ def _observe(name: str, field: _Field, rng: np.random.Generator) -> ObservedStar
         ra=ra,
         dec=dec,
         field=field.number,
-        rcid=int(rng.integers(READOUT_CHANNELS)),
+        rcid=rcid,
         jd=field.jd,
         fid=np.where(field.is_g, FID_G, FID_R),
         flux=true_flux + error * rng.standard_normal(count) + residual,

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.epochs import DIFFERENCE, EPOCH, FORCED, Epochs, flags, merge, missing, of_band
+from broker.epochs import DIFFERENCE, EPOCH, FORCED, Epochs, flags, merge, merge_into, of_band
 
 
 def row(mjd: float, mag: float = 17.0, magerr: float = 0.05, band: str = "g", **what: float) -> Epochs:
@@ -44,9 +44,10 @@ def test_order_does_not_matter(parts: list[Epochs], random: object) -> None:
 @given(rows, rows)
 def test_writing_what_is_missing_is_enough(stored_parts: list[Epochs], new_parts: list[Epochs]) -> None:
     stored = merge(stored_parts)
-    merged = merge([stored, *new_parts])
-    assert merge([*stored_parts, missing(merged, stored)]).tobytes() == merged.tobytes()
-    assert missing(merged, merged).size == 0
+    merged, new = merge_into(stored, new_parts)
+    assert merged.tobytes() == merge([*stored_parts, *new_parts]).tobytes()
+    assert merge([*stored_parts, new]).tobytes() == merged.tobytes()
+    assert merge_into(merged, [stored, *new_parts])[1].size == 0
 
 
 @settings(max_examples=200, deadline=None)

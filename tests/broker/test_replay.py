@@ -1,5 +1,6 @@
 """Packets out of files, folders and nightly archives: all of them, unchanged, in a fixed order."""
 
+import gzip
 import io
 import itertools
 import tarfile
@@ -81,6 +82,16 @@ def test_a_damaged_archive_gives_what_it_can_and_then_says_which_it_was(tmp_path
         read.extend(replay.packets([archive]))
     if damage != "flipped":  # a wrong bit shows in the checksum only, which comes last
         assert [packet for _, packet in read] == list(members.values())[: len(read)]
+
+
+def test_a_damaged_header_inside_a_sound_gzip_file_is_not_the_end(tmp_path):
+    archive = _archive(tmp_path / "night.tar.gz", {f"{number}.avro": bytes(50_000) + b"x" for number in range(20)})
+    content = bytearray(gzip.decompress(archive.read_bytes()))
+    header = content.index(b"7.avro")
+    content[header : header + 512] = b"?" * 512
+    archive.write_bytes(gzip.compress(content))
+    with pytest.raises(replay.ReplayError, match="a header is damaged"):
+        list(replay.packets([archive]))
 
 
 def test_an_unreadable_file_is_named(tmp_path):

@@ -65,9 +65,18 @@ def test_a_seed_gives_one_stream_and_another_seed_another(stars, stream):
     assert not {star.object_id for star in other} & {star.object_id for star in stars}
 
 
+def test_a_star_is_the_same_among_more_stars_and_over_more_nights(stars):
+    more = simulate.invent(objects=90, nights=70, seed=5)
+    for star, same in zip(stars, more[:60], strict=True):
+        assert (same.object_id, same.label, same.period) == (star.object_id, star.label, star.period)
+        assert (same.ra, same.dec, same.field, same.rcid) == (star.ra, star.dec, star.field, star.rcid)
+        for fid in (FID_G, FID_R):
+            assert same.reference[same.fid == fid][0] == star.reference[star.fid == fid][0]
+
+
 def test_packets_are_those_of_the_upstream_schema(records, data_dir):
     upstream = _upstream(data_dir)
-    for record in records[::7]:
+    for record in records[::40]:
         fastavro.validate(record, upstream, strict=True)
 
 
@@ -316,13 +325,24 @@ def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_pat
 @pytest.mark.parametrize(
     ("curve", "message"),
     [
-        (("V", np.arange(300.0, 330.0), np.full(30, 15.0), 0.05), "no star with epochs between 1990 and 2060"),
+        (
+            ("V", np.arange(300.0, 330.0), np.full(30, 15.0), 0.05),
+            "no star with epochs between 1990 and 2060",
+        ),
         (("Q", 55000 + np.arange(30.0), np.full(30, 15.0), 0.05), "band 'Q'"),
     ],
 )
 def test_light_curves_that_cannot_be_simulated_are_refused_with_a_reason(tmp_path, curve, message):
     with pytest.raises(ModelError, match=message):
         simulate.read_light_curves(_catalogue(tmp_path, {"a": curve}), 1, seed=1)
+
+
+def test_stars_without_a_position_are_left_out(tmp_path):
+    folder = _catalogue(tmp_path, {"a": ("V", *_singles(), 0.05)})
+    table = parquet.read_table(folder / "objects.parquet")
+    parquet.write_table(table.set_column(3, "ra", pa.array([None], pa.float64())), folder / "objects.parquet")
+    with pytest.raises(ModelError, match="no star with a position"):
+        simulate.read_light_curves(folder, 1, seed=1)
 
 
 def test_a_folder_without_light_curves_is_refused(tmp_path):

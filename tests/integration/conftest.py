@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from tests.integration import servers, topics
+from tests.integration.streams import Stream
 
 REQUIRED = os.environ.get("STARSIEVE_REQUIRE_KAFKA") == "1"
 MISSING = pytest.StashKey[dict[str, None]]()
@@ -21,6 +22,10 @@ MISSING = pytest.StashKey[dict[str, None]]()
 
 class MakeTopic(Protocol):
     def __call__(self, *, partitions: int = 1, prefix: str = "test") -> str: ...
+
+
+class MakeStream(Protocol):
+    def __call__(self, kafka: str, redis: str, *, partitions: int = 1) -> Stream: ...
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +53,19 @@ def make_topic(kafka: str) -> MakeTopic:
         return topics.create_topic(kafka, partitions=partitions, prefix=prefix)
 
     return make
+
+
+@pytest.fixture
+def make_stream(tmp_path: Path) -> Iterator[MakeStream]:
+    streams: list[Stream] = []
+
+    def make(kafka: str, redis: str, *, partitions: int = 1) -> Stream:
+        streams.append(Stream(tmp_path, kafka=kafka, redis=redis, partitions=partitions))
+        return streams[-1]
+
+    yield make
+    for stream in streams:
+        stream.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """ZTF-like packets with known content, small enough to be sent by the thousand."""
 
 import io
+from itertools import chain
 from typing import Any
 
 import fastavro
@@ -36,16 +37,22 @@ SCHEMA = fastavro.parse_schema(
 )
 
 
-def star(number: int, *, alerts: int, seed: int = 0) -> list[bytes]:
-    """The alerts of one pulsating star, in order: g and r in turn, one a night, each with 30 days of history."""
-    random = np.random.default_rng([seed, number])
+def star(number: int, *, alerts: int, history_days: float = HISTORY_DAYS) -> list[bytes]:
+    """The alerts of one pulsating star, in order: g and r in turn, one a night, each with what came before."""
+    random = np.random.default_rng(number)
     jd = FIRST_JD + np.cumsum(random.uniform(0.7, 1.3, alerts))
     mag = REFERENCE_MAG + AMPLITUDE * np.sin(2 * np.pi * jd / random.uniform(0.3, 0.9)) + random.normal(0, 0.01, alerts)
     measurements = [_measurement(number, index, *values) for index, values in enumerate(zip(jd, mag, strict=True))]
     return [
-        packet(number, now, [row for row in measurements[:index] if row["jd"] > now["jd"] - HISTORY_DAYS])
+        packet(number, now, [row for row in measurements[:index] if row["jd"] > now["jd"] - history_days])
         for index, now in enumerate(measurements)
     ]
+
+
+def night(*, stars: int, alerts: int, history_days: float = HISTORY_DAYS) -> list[bytes]:
+    """The alerts of some stars as a survey sends them: star after star, visit after visit."""
+    by_star = [star(number, alerts=alerts, history_days=history_days) for number in range(stars)]
+    return list(chain.from_iterable(zip(*by_star, strict=True)))
 
 
 def packet(number: int, candidate: dict[str, Any], history: list[dict[str, Any]]) -> bytes:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import redis
 
-from broker.epochs import EPOCH, Epochs, flags, merge, missing
+from broker.epochs import EPOCH, Epochs, flags, merge, merge_into
 from broker.lightcurves import Change, LightCurves
 
 DAY_S = 86400
@@ -21,8 +21,7 @@ def store(url: str) -> LightCurves:
 
 def append(light_curves: LightCurves, object_id: str, new: Epochs, states: dict[str, bytes] | None = None) -> None:
     stored = light_curves.read([object_id])
-    merged = merge([stored[object_id].epochs, new])
-    change = Change(object_id, missing(merged, stored[object_id].epochs), states or {})
+    change = Change(object_id, merge_into(stored[object_id].epochs, [new])[1], states or {})
     light_curves.write([change], stored)
 
 

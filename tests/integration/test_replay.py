@@ -7,9 +7,9 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from broker import replay, simulate
-from broker.kafka import MAX_MESSAGE_BYTES
+from broker.kafka import MAX_MESSAGE_BYTES, create_topics
 from broker.settings import KafkaSettings
-from tests.integration import servers, topics
+from tests.integration import topics
 
 pytestmark = pytest.mark.kafka
 
@@ -18,7 +18,7 @@ def test_simulated_alerts_arrive_unchanged_and_without_a_key(kafka):
     topic = "replay_simulated"
     settings = KafkaSettings(bootstrap_servers=kafka)
     alerts = list(simulate.alerts(simulate.invent(objects=20, nights=20, seed=1)))
-    replay.ensure_topic(settings, topic)
+    assert create_topics(settings, topic) == {}
     sent = replay.send(((str(alert.candid), alert.packet) for alert in alerts), settings, topic)
     assert (sent.delivered, sent.failed) == (len(alerts), {})
     messages = topics.read_committed(kafka, topic)
@@ -29,8 +29,8 @@ def test_simulated_alerts_arrive_unchanged_and_without_a_key(kafka):
 def test_containers_larger_than_kafkas_default_are_taken(kafka):
     topic = "replay_large"
     settings = KafkaSettings(bootstrap_servers=kafka)
-    replay.ensure_topic(settings, topic)
-    replay.ensure_topic(settings, topic)  # there already
+    assert create_topics(settings, topic) == {}
+    assert create_topics(settings, topic) == {}  # there already
     container = os.urandom(3_000_000)
     assert replay.send([("container", container)], settings, topic).delivered == 1
     assert [message.value() for message in topics.read_committed(kafka, topic)] == [container]
@@ -50,10 +50,3 @@ def test_what_kafka_refuses_is_named_and_the_rest_is_delivered(kafka):
     assert sent.delivered == 1
     assert list(sent.failed) == ["too large for all", "too large for the topic"]
     assert all("Message size too large" in reason for reason in sent.failed.values())
-
-
-def test_an_absent_kafka_is_named(monkeypatch):
-    monkeypatch.setattr(replay, "CONNECT_S", 1.0)
-    address = f"127.0.0.1:{servers.free_port()}"
-    with pytest.raises(replay.ReplayError, match=f"Kafka at {address}"):
-        replay.ensure_topic(KafkaSettings(bootstrap_servers=address), "nowhere")

@@ -1,0 +1,66 @@
+"""What one alert costs, stage by stage, on one core and without servers: python -m tests.benchmarks.stages"""
+
+import time
+from collections import Counter
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from broker import simulate
+from broker.alerts import avro, ztf
+from broker.epochs import EPOCH, merge
+from broker.lightcurves import Stored
+from broker.outputs import ENCODERS
+from broker.outputs.message import Provenance
+from broker.process import process
+from broker.worker import warm_up
+from models import registry
+
+STARS, NIGHTS, SEED = 150, 120, 3
+BATCH = 500
+NOWHERE = Provenance("topic:0:0:0", 0, 0, 0)
+
+
+def main() -> None:
+    """Simulated ZTF 4.02 alerts with cutouts, histories and forced photometry, in batches as the worker takes them."""
+    warm_up()
+    classifier, seconds = registry.load("ztf"), Counter[str]()
+    packets = [alert.packet for alert in simulate.alerts(simulate.invent(STARS, NIGHTS, SEED))]
+    stored: dict[str, Stored] = {}
+    for first in range(0, len(packets), BATCH):
+        start = time.perf_counter()
+        records = [record for packet in packets[first : first + BATCH] for record in avro.records(packet)]
+        decoded = time.perf_counter()
+        alerts = [ztf.alert(record) for record in records]
+        measured = time.perf_counter()
+        for alert in alerts:
+            stored.setdefault(alert.object_id, Stored(np.empty(0, EPOCH)))
+        outcomes, changes = process(alerts, stored, classifier, min_epochs=20)
+        classified = time.perf_counter()
+        for outcome in outcomes:
+            ENCODERS["starsieve"](outcome, classifier, NOWHERE)
+        encoded = time.perf_counter()
+        seconds.update(
+            {
+                "decode (fastavro)": decoded - start,
+                "photometry": measured - decoded,
+                "merge, features, classification": classified - measured,
+                "encode": encoded - classified,
+            }
+        )
+        for change in changes:
+            old = stored[change.object_id]
+            states = {**old.search_states, **change.search_states}
+            stored[change.object_id] = Stored(merge([old.epochs, change.new_epochs]), states)
+    table = Table(
+        "stage", "ms an alert", title=f"{len(packets):,} alerts of {np.mean([*map(len, packets)]) / 1e3:.0f} kB"
+    )
+    for stage, spent in seconds.items():
+        table.add_row(stage, f"{1e3 * spent / len(packets):.2f}")
+    table.add_row("all", f"{1e3 * seconds.total() / len(packets):.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The commands as a user types them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import MakeStream
+from tests.integration.packets import night
+
+
+def starsieve(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "broker.cli", *map(str, arguments)],
+        env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    commands = ["run", "replay", "tail", "simulate", "demo", "version", "features", "bench", "train", "transfer"]
+    for command in [*commands, "evaluate", "classify", "models", "experiment"]:
+        shown = starsieve(command, "--help")
+        assert shown.returncode == 0, shown.stderr
+        assert "Example" in shown.stdout, command
+
+
+def test_version() -> None:
+    assert starsieve("version").stdout.startswith("starsieve ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["run", "--redis", "localhost"], "redis.url"),
+        (["run", "--output-format", "xml"], "output_format"),
+        (["run", "--config", "nowhere.toml"], "nowhere.toml"),
+        (["simulate"], "--topic"),
+        (["tail", "--count", "none"], "--count"),
+    ],
+)
+def test_wrong_usage_is_named(arguments: list[str], named: str) -> None:
+    result = starsieve(*arguments)
+    assert result.returncode == 2
+    assert named in result.stderr
+
+
+def test_an_unknown_survey_says_which_there_are() -> None:
+    result = starsieve("run", "--survey", "kepler")
+    assert result.returncode == 2
+    assert "ztf" in result.stderr
+
+
+@pytest.mark.kafka
+def test_tail_of_a_topic_that_is_not_there(kafka: str) -> None:
+    result = starsieve("tail", "-b", kafka, "--output-topic", "nothing", "--idle", "1")
+    assert result.returncode == 1
+    assert "nothing" in result.stderr
+
+
+@pytest.mark.kafka
+def test_replay_run_tail(kafka: str, redis_url: str, make_stream: MakeStream, tmp_path: Path) -> None:
+    stream = make_stream(kafka, redis_url)
+    sent = night(stars=2, alerts=40)
+    for number, packet in enumerate(sent):
+        (tmp_path / f"{number:04}.avro").write_bytes(packet)
+    replayed = starsieve("replay", tmp_path, "-b", kafka, "-t", stream.alerts)
+    assert replayed.returncode == 0, replayed.stderr
+    assert f"{len(sent)} alerts" in replayed.stderr
+    stream.worker("one")
+    stream.finish(len(sent))
+    lines = starsieve("tail", "-b", kafka, "--output-topic", stream.outcomes, "--json", "--from-beginning", "-n", "80")
+    assert lines.returncode == 0, lines.stderr
+    outcomes = [json.loads(line) for line in lines.stdout.splitlines()]
+    assert len(outcomes) == len(sent)
+    assert Counter(outcome["status"] for outcome in outcomes)["CLASSIFIED"] > 0
+    table = starsieve("tail", "-b", kafka, "--output-topic", stream.outcomes, "--from-beginning", "--idle", "2")
+    assert table.returncode == 0
+    assert "not classified" in table.stdout
+
+
+def test_demo() -> None:
+    """The one place where librdkafka's mock cluster is used: it is what the demo runs on."""
+    result = starsieve("demo", "--objects", "40", "--json")
+    assert result.returncode == 0, result.stderr
+    summary = json.loads(result.stdout.splitlines()[-1])
+    assert summary["alerts"] > 0
+    assert summary["classified"] > 0
+    assert summary["dead_letters"] == {}
+    assert summary["alerts"] == summary["classified"] + sum(summary["not_classified"].values())

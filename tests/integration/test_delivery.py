@@ -1,0 +1,118 @@
+"""Whoever dies, freezes, comes or goes: every alert is answered once, and no epoch is lost or doubled."""
+
+import signal
+import time
+
+import pytest
+
+from tests.integration.conftest import MakeStream
+from tests.integration.packets import night
+from tests.integration.servers import Kafka
+from tests.integration.streams import TIMEOUT, assert_each_alert_answered_once, assert_stored
+
+pytestmark = pytest.mark.kafka
+
+
+def test_two_workers_share_what_there_is(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url, partitions=4)
+    # Five stars over four partitions: each partition has alerts of each star. Each epoch is in one alert only.
+    sent = night(stars=5, alerts=60, history_days=0)
+    workers = [stream.worker("one"), stream.worker("two")]
+    stream.wait_for_members(2)
+    stream.produce(sent)
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert_stored(redis_url, sent)
+    assert all('"event": "batch"' in worker.log.read_text() for worker in workers)
+
+
+def test_workers_come_and_go(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url, partitions=4)
+    sent = night(stars=6, alerts=100)
+    stream.produce(sent)
+    first = stream.worker("first")
+    stream.wait_for(100)
+    stream.worker("second")
+    stream.wait_for_members(2)
+    stream.wait_for(300)
+    first.send(signal.SIGTERM)
+    assert first.wait(TIMEOUT) == 0
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert_stored(redis_url, sent)
+
+
+def test_killed_worker_goes_on_where_it_was(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url, partitions=2)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    for death in range(3):
+        worker = stream.worker(f"life-{death}", worker="the-same")
+        stream.wait_for(100 * (death + 1))
+        worker.kill()
+        assert stream.progress() < len(sent), "killed too late to matter"
+    stream.worker("last-life", worker="the-same")
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert_stored(redis_url, sent)
+
+
+def test_worker_of_a_killed_neighbour_takes_over(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url, partitions=4)
+    sent = night(stars=6, alerts=100)
+    stream.produce(sent)
+    victim = stream.worker("victim")
+    stream.worker("heir")
+    stream.wait_for_members(2)
+    victim.kill()
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert_stored(redis_url, sent)
+
+
+def test_frozen_worker_that_wakes_up_publishes_nothing_twice(
+    kafka: str, redis_url: str, make_stream: MakeStream
+) -> None:
+    stream = make_stream(kafka, redis_url, partitions=2)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    frozen = stream.worker("frozen")
+    stream.wait_for(100)
+    frozen.pause()
+    stream.worker("heir")
+    stream.wait_for(len(sent))  # Kafka has given the frozen worker up, with its batch in hand
+    frozen.resume()
+    stream.wait_for_members(2)
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+    assert_stored(redis_url, sent)
+
+
+def test_first_signal_finishes_the_batch_and_leaves(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url)
+    sent = night(stars=6, alerts=80)
+    stream.produce(sent)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        worker = stream.worker(number.name)
+        before = stream.progress()
+        stream.wait_for(before + 60)
+        worker.send(number)
+        assert worker.wait(TIMEOUT) == 0
+        assert stream.members() == 0
+        assert stream.progress() == len(stream.answers()) < len(sent)
+    stream.worker("last")
+    stream.finish(len(sent))
+    assert_each_alert_answered_once(stream)
+
+
+def test_second_signal_stops_at_once(own_kafka: Kafka, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(own_kafka.address, redis_url)
+    stream.produce(night(stars=6, alerts=80))
+    worker = stream.worker("stuck")
+    stream.wait_for(40)
+    own_kafka.pause()  # the batch at hand cannot be finished
+    worker.send(signal.SIGTERM)
+    time.sleep(1)
+    assert not worker.ended()
+    worker.send(signal.SIGTERM)
+    assert worker.wait(TIMEOUT) == 128 + signal.SIGTERM
