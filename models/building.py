@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from models import (
     ensemble,
     judging,
     lightcurves,
-    registry,
+    report,
     sources,
     splits,
     survey,
@@ -31,10 +31,10 @@ OnStep = Callable[[str, float, float], None]
 
 OURS = Architecture(hidden=(64, 128, 256), members=5, dropout=0.1)
 UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
-SURVEYS = ("asas", "catalina", "eros1", "hipparcos", "ogle2")
+SOURCE_RECIPE = Recipe(OURS, Schedule(8000), balance=0.0)
 SCRATCH_RATE, TRANSFER_RATE = 2e-3, 4e-4  # of the body; chosen on unseen training objects, as all numbers here
 PASSES, MIN_STEPS, MAX_STEPS = 25, 1500, 6000
-POINTS_IN_VIEWS = 3_000_000  # more points than this in worsened views cost more time than they bring
+POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
 MAX_VIEWS = 6
 EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1
 
@@ -46,6 +46,10 @@ class Work:
     cache: Path
     threads: int
     on_step: OnStep
+
+    def told(self, name: str) -> Callable[[int, int], None]:
+        """Tells of the steps of a training."""
+        return lambda step, steps: self.on_step(name, step, steps)
 
 
 def recipe(rows: int, source: Source | None) -> Recipe:
@@ -72,24 +76,16 @@ def train_source(data: Path, output: Path, *, objects: int, seed: int, work: Wor
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
     from models import synthesis  # noqa: PLC0415 (needs structlog and pyarrow)
 
-    chunks = []
-    for number, chunk in enumerate(
-        synthesis.ogle3_light_curves(synthesis.read_catalog(data / "catalogs"), objects, seed)
-    ):
-        chunks.append(chunk)
-        work.on_step("light curves", number, 0)
-    curves = _assembled(synthesis.concatenate(chunks))
-    table = tables.extract(curves, cache=work.cache, threads=work.threads)
+    catalog = synthesis.read_catalog(data / "catalogs")
+    made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
+    table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
-    trained = ensemble.train(
-        table, replace(recipe(MAX_STEPS * 256, None), balance=0.0), None, seed, _told(work, "ogle3")
-    )
-    scores = judging.judge(trained.classes, table, ensemble.unseen(trained, table))
-    notes = _notes("none", "synthesised from the OGLE-III Catalog of Variable Stars", table, seed) | {
-        "architecture": OURS.__dict__,
-        "scores": {"of": "synthetic stars, each by the member that was not trained on it"} | scores,
+    trained = ensemble.train(table, SOURCE_RECIPE, None, seed, work.told("ogle3"))
+    notes = {
+        "training": training_notes("none", "light curves synthesised from the OGLE-III catalogue", table, seed),
+        "architecture": asdict(OURS),
     }
-    cards.save(trained, output, survey="ogle3", bands=("I",), notes=notes)
+    _save(trained, output, "ogle3", ("I",), table, notes)
     sources.save_weights(trained, output)
 
 
@@ -98,7 +94,7 @@ def transfer(
 ) -> None:
     """Transfers to the labelled light curves of a folder, or to a fraction of them, and writes the network.
 
-    The scores on the card are of the training objects themselves, each judged by the members that had not seen it.
+    The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
     """
     curves = lightcurves.read(data)
     full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
@@ -106,16 +102,39 @@ def transfer(
     table = full.table
     if fraction < 1:
         table = table.select(splits.fraction(table.label, fraction, seed))
-    trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, _told(work, name))
-    scores = judging.judge(trained.classes, table, ensemble.unseen(trained, table))
-    notes = _notes(source, str(data.name), table, seed) | {
-        "fraction": fraction,
+    trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, work.told(name))
+    notes = {
+        "training": training_notes(source, f"{data.resolve().name}, {fraction:.0%} of the labels", table, seed),
         "dropped_classes": full.dropped,
         "not_classified": full.not_classified,
-        "scores": {"of": "training objects, each by the member that was not trained on it"} | scores,
         "macro_f1_by_epochs": _by_epochs(trained, curves, table, work),
+        "unfamiliar": _unfamiliar(trained, table, full.strange, data.resolve().parent / "ztf_snia", work),
     }
-    cards.save(trained, output, survey=name, bands=full.bands, notes=notes)
+    _save(trained, output, name, full.bands, table, notes)
+
+
+def _save(
+    trained: Trained, output: Path, name: str, bands: tuple[str, ...], table: Table, notes: dict[str, Any]
+) -> None:
+    answers = ensemble.unseen(trained, table)
+    scores = {"of": "training objects, each by the member that was not trained on it"}
+    notes["scores"] = scores | judging.judge(trained.classes, table, answers)
+    card = cards.save(trained, output, survey=name, bands=bands, notes=notes)
+    truth = np.searchsorted(trained.classes, table.label)
+    report.write(output, card, truth, answers)
+
+
+def _unfamiliar(trained: Trained, table: Table, strange: Table, supernovae: Path, work: Work) -> dict[str, float]:
+    """AUROC of Residual, of training objects by members that had not seen them, against what isn't among them."""
+    groups = {"classes left out of training": strange}
+    if supernovae.is_dir():
+        groups["ZTF supernovae"] = tables.extract(lightcurves.read(supernovae), cache=work.cache, threads=work.threads)
+    own = ensemble.unseen(trained, table)
+    return {
+        name: round(judging.unfamiliar(own, ensemble.predict(trained, group)), 3)
+        for name, group in groups.items()
+        if len(group.owner)
+    }
 
 
 def views(curves: BandLightCurves) -> int:
@@ -123,20 +142,8 @@ def views(curves: BandLightCurves) -> int:
     return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
 
 
-def everything(data: Path, only: list[str] | None, work: Work) -> None:
-    """Rebuilds the networks that come with the package, the source first."""
-    wanted = only or ["ogle3", *SURVEYS]
-    for name in wanted:
-        work.on_step("networks", wanted.index(name), len(wanted))
-        folder = registry.WEIGHTS / name
-        if name == "ogle3":
-            train_source(data, folder, objects=500, seed=0, work=work)
-        else:
-            curves = data / "lightcurves" / name
-            transfer(curves, folder, source="ogle3", published=None, fraction=1.0, name=name, seed=0, work=work)
-
-
-def _assembled(made: Any) -> BandLightCurves:
+def assembled(made: Any) -> BandLightCurves:
+    """Synthetic light curves in the form of real ones."""
     owner = np.repeat(np.arange(len(made)), np.diff(made.offsets))
     points = {"band": made.band, "mjd": made.mjd, "mag": made.mag, "magerr": made.magerr}
     return lightcurves.assemble(made.object_id, made.label, owner, **points)
@@ -152,17 +159,7 @@ def _by_epochs(trained: Trained, curves: BandLightCurves, table: Table, work: Wo
     return found
 
 
-def _notes(source: str, light_curves: str, table: Table, seed: int) -> dict[str, Any]:
-    return {
-        "training": {
-            "source": source,
-            "light_curves": light_curves,
-            "objects": dict(Counter(table.label.tolist())),
-            "rows": len(table.owner),
-            "seed": seed,
-        }
-    }
-
-
-def _told(work: Work, name: str) -> Callable[[int, int], None]:
-    return lambda step, steps: work.on_step(name, step, steps)
+def training_notes(source: str, light_curves: str, table: Table, seed: int) -> dict[str, Any]:
+    """What a card says about the training set."""
+    objects = dict(Counter(table.label.tolist()))
+    return {"source": source, "light_curves": light_curves, "objects": objects, "rows": len(table.owner), "seed": seed}

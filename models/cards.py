@@ -18,8 +18,10 @@ from models.tables import MIN_EPOCHS
 from models.taxonomy import RESIDUAL
 
 
-def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], notes: dict[str, Any]) -> None:
-    """Writes the network and card.json; notes are what a reader wants to know: training set, scores, origin."""
+def save(
+    trained: Trained, folder: Path, *, survey: str, bands: tuple[str, ...], notes: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes the network and card.json, and returns the card; notes are what a reader wants to know: training set, scores, origin."""
     network = to_tflite(trained.network)
     sha256 = hashlib.sha256(network).hexdigest()
     card = {
@@ -42,6 +44,7 @@ def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], no
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(network)
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    return card
 
 
 def to_tflite(network: keras.Model) -> bytes:

@@ -54,7 +54,7 @@ def mount(app: typer.Typer) -> None:
 def train(
     output: Folder,
     data: Everything = Path("data"),
-    objects: Annotated[int, typer.Option(min=10, help="Synthetic stars of each class.")] = 500,
+    objects: Annotated[int, typer.Option(min=10, help="Synthetic stars of each class.")] = 1500,
     seed: Seed = 0,
     cache: Cache = None,
     threads: Threads = 1,
@@ -188,8 +188,10 @@ def build(
     threads: Threads = 2,
 ) -> None:
     """Rebuild the networks that come with the package. Example: [bold]starsieve models build --data data[/bold]"""
-    with _working(cache, threads) as (building, work):
-        building.everything(data, survey, work)
+    with _working(cache, threads) as (_, work):
+        from models import shipped  # noqa: PLC0415
+
+        shipped.everything(data, survey, work)
 
 
 @experiment_app.command("transfer")

@@ -8,24 +8,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import building, ensemble, judging, lightcurves, published_way, splits, survey, upsilont
-from models.building import SURVEYS, Work
+from models import building, ensemble, judging, learning_curves, lightcurves, published_way, splits, survey, upsilont
+from models import sources as own_source
+from models.building import Work
 from models.ensemble import Source
+from models.learning_curves import METHODS
 from models.serving import combine
+from models.shipped import SURVEYS
 from models.tables import Table
 
 FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 SEEDS = range(5)
 TEST_FOLDS = 5  # one in so many objects is judged on, never trained on
 TREES = 500
-METHODS = {
-    "ogle3": "ours, from our source",
-    "none": "ours, from scratch",
-    "upsilont": "ours, from the published network",
-    "published": "published network, its authors' way",
-    "published, from scratch": "its authors' way, from scratch",
-    "forest": "random forest, the same features",
-}
 
 
 @dataclass(frozen=True)
@@ -40,22 +35,27 @@ class Setup:
 
 
 def run(data: Path, output: Path, work: Work) -> None:
-    """Runs every combination and writes experiment.json, one entry for each; entries that are there are kept."""
-    path = output / "experiment.json"
+    """Runs every combination and writes transfer.json, one entry for each, transfer.md and transfer.png.
+
+    Entries of transfer.json that are there are kept, so that a run can be continued.
+    """
+    path = output / "transfer.json"
     results: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
     network = upsilont.read(data / "upsilont")
     for name in SURVEYS:
         curves = lightcurves.read(data / "lightcurves" / name)
         table = survey.training_set(curves, building.views(curves), cache=work.cache, threads=work.threads).table
-        sources = building.find_source("ogle3", None), upsilont.source(network, building.UPSILONT), upsilont.source(network)
-        setup = Setup(table, table.own(), *sources)
+        published = upsilont.source(network)
+        ours_published = upsilont.source(network, building.UPSILONT)
+        setup = Setup(table, table.own(), own_source.own(), ours_published, published)
         jobs = [(m, f, s) for s in SEEDS for f in FRACTIONS for m in METHODS if (name, m, f, s) not in done]
         for number, (method, fraction, seed) in enumerate(jobs):
             work.on_step(name, number, len(jobs))
             scores = once(setup, method, fraction, seed)
             results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
             path.write_text(json.dumps(results, indent=0) + "\n")
+    learning_curves.write(output, results)
 
 
 def once(setup: Setup, method: str, fraction: float, seed: int) -> dict[str, float]:

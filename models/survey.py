@@ -21,6 +21,7 @@ class TrainingSet:
     bands: tuple[str, ...]
     dropped: dict[str, int]  # classes with too few objects
     not_classified: dict[str, int]  # objects without features, by reason
+    strange: Table  # the objects of the dropped classes: unlike everything the network learns
 
 
 def training_set(
@@ -48,4 +49,5 @@ def training_set(
         tuple(np.unique(curves.band).tolist()),
         dict(dropped),
         dict(failed),
+        own.select(np.flatnonzero(~np.isin(own.label, [*common, ""]))),
     )
