@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from features.choose import DAY_FROM, DAY_WIDTH, HARMONICS, INSIGNIFICANT, gain_of
+from features.choose import DAY_FROM, DAY_WIDTH, HARMONICS, INSIGNIFICANT, epochs_per_band, gain_of
 from features.grid import SHORTEST_PERIOD
 from features.harmonics import harmonic_power
-from features.jit import kernel
+from features.jit import Data, kernel
 
 NAMES = ("day", "month", "year")  # bit 0, 1, 2 of the flags
 SYNODIC_MONTH, YEAR = 29.530589, 365.25  # days
@@ -15,9 +15,9 @@ COINCIDENCE = 0.05  # relative distance of the period from a month or a year
 
 
 @kernel
-def alias_flags(data, frequency, power, lowest):
+def alias_flags(data: Data, frequency: float, power: float, lowest: float) -> int:
     """Bits of the rhythms whose sum or difference with `frequency` fits nearly as well, or that coincide with it."""
-    n, coefficients, flags = data[0].size, np.empty(2 * HARMONICS), 0
+    n, coefficients, flags = epochs_per_band(data), np.empty(2 * HARMONICS), 0
     for rhythm, bit in RHYTHMS:
         for sign in (-1, 1):
             other = abs(frequency + sign * rhythm)

@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from features.aliases import alias_flags
-from features.ceilings import raise_ceilings
+from features.ceilings import renew_ceilings
 from features.check import NO_PERIOD, USABLE, check
-from features.choose import HARMONICS, choose
+from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
-from features.jit import kernel
+from features.jit import Bytes, Floats, Integers, Singles, kernel
 from features.parity import published_period
-from features.search import best_blocks, weigh
+from features.search import UNKNOWN, best_blocks, weigh
 from features.significance import false_alarm_probability
 from features.state import (
     covers_only,
@@ -32,13 +32,22 @@ N_COLUMNS = 8
 
 
 @kernel
-def lowest_index(baseline, step):
+def lowest_index(baseline: float, step: float) -> int:
     """Index of the lowest grid frequency whose period fits into the baseline."""
-    return max(0, int(math.ceil(1 / (baseline * step) - 1e-9)) - 1)
+    return max(0, math.ceil(1 / (baseline * step) - 1e-9) - 1)
 
 
 @kernel
-def search_period(time, mag, magerr, band_starts, step, bounded, ceilings, row):
+def search_period(
+    time: Floats,
+    mag: Floats,
+    magerr: Floats,
+    band_starts: Integers,
+    step: float,
+    bounded: bool,
+    ceilings: Singles,
+    row: Floats,
+) -> float:
     """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means.
 
     If not `bounded`, the `ceilings` (blocks,) say nothing yet.
@@ -47,21 +56,21 @@ def search_period(time, mag, magerr, band_starts, step, bounded, ceilings, row):
     weight, signal, shares = np.empty(n), np.empty(n), np.empty(n_bands)
     for band in range(n_bands):
         shares[band] = weigh(mag, magerr, band_starts[band], band_starts[band + 1], weight, signal)
-    chi2 = shares.sum()
+    chi2 = float(shares.sum())
     shares /= chi2
+    data = (time, weight, signal, band_starts, shares)
     baseline = time.max()
     if not bounded:
-        raise_ceilings(time, weight, signal, band_starts, shares, step, ceilings)
+        ceilings[:] = UNKNOWN
+        renew_ceilings(data, step, ceilings)
     powers, frequencies = np.full(CERTIFIED, -1, np.float32), np.empty(CERTIFIED)
-    found, looked = best_blocks(time, weight, signal, band_starts, shares, 1.0, step, lowest_index(baseline, step),
-                                ceilings, powers, frequencies)  # fmt: skip
+    found, looked = best_blocks(data, step, lowest_index(baseline, step), bounded, ceilings, powers, frequencies)
     row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
     if found == 0:
         return chi2
     last = n_bands - 1
     of_last_band = magerr[band_starts[last] : band_starts[last + 1]]
     deviation = math.sqrt(shares[last] * chi2 / np.sum(1 / of_last_band**2))
-    data = (time, weight, signal, band_starts, shares)
     row[FREQUENCY], row[POWER] = choose(data, deviation, frequencies[:found], step, 1 / baseline)
     row[ALIASES] = alias_flags(data, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
@@ -70,7 +79,7 @@ def search_period(time, mag, magerr, band_starts, step, bounded, ceilings, row):
 
 
 @kernel
-def period_and_state(mjd, mag, magerr, n_seen, old, new, row):
+def period_and_state(mjd: Floats, mag: Floats, magerr: Floats, n_seen: int, old: Bytes, new: Bytes, row: Floats) -> int:
     """Search the first `n_seen` epochs of a usable light curve with the state `old` (empty: none).
 
     Fills `row` and `new` (uint8); returns the bytes used of `new`, or -1 if `old` covers epochs beyond `n_seen` and
@@ -96,7 +105,7 @@ def period_and_state(mjd, mag, magerr, n_seen, old, new, row):
 
 
 @kernel
-def n_epochs_until(mjd, asof):
+def n_epochs_until(mjd: Floats, asof: float) -> int:
     """Number of epochs of a sorted light curve no later than `asof`."""
     n = mjd.size
     while n > 0 and mjd[n - 1] > asof:
@@ -105,7 +114,7 @@ def n_epochs_until(mjd, asof):
 
 
 @kernel
-def plan_states(mjd, offsets, asof, slots):
+def plan_states(mjd: Floats, offsets: Integers, asof: Floats, slots: Integers) -> None:
     """Fill `slots` (n + 1,) with where each light curve's new state may be written; 8-byte aligned."""
     slots[0] = 0
     for i in range(offsets.size - 1):
@@ -118,7 +127,21 @@ def plan_states(mjd, offsets, asof, slots):
 
 
 @kernel
-def update_batch(mjd, mag, magerr, offsets, asof, old, old_offsets, new, slots, features, rows, sizes, codes):
+def update_batch(
+    mjd: Floats,
+    mag: Floats,
+    magerr: Floats,
+    offsets: Integers,
+    asof: Floats,
+    old: Bytes,
+    old_offsets: Integers,
+    new: Bytes,
+    slots: Integers,
+    features: Floats,
+    rows: Floats,
+    sizes: Integers,
+    codes: Integers,
+) -> None:
     """Check, search and describe every light curve of a batch; see `features.stream.update_many`."""
     for i in range(offsets.size - 1):
         a, b = offsets[i], offsets[i + 1]
@@ -136,7 +159,9 @@ def update_batch(mjd, mag, magerr, offsets, asof, old, old_offsets, new, slots, 
 
 
 @kernel
-def parity_batch(mjd, mag, magerr, offsets, features, codes):
+def parity_batch(
+    mjd: Floats, mag: Floats, magerr: Floats, offsets: Integers, features: Floats, codes: Integers
+) -> None:
     """As `update_batch`, with the published period search and no states."""
     for i in range(offsets.size - 1):
         a, b = offsets[i], offsets[i + 1]

@@ -1,4 +1,4 @@
-"""`starsieve bench periods`: how often the period found is the published one, half of it, twice, an alias or another."""
+"""`starsieve bench periods`: how often the period found is the published one, half, twice, an alias or another."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator

@@ -1,10 +1,10 @@
 """Ceilings of the power of all blocks at once, by small non-uniform FFTs: where a search without bounds begins.
 
-The frequencies of a block are demodulated to its centre; the epochs, placed on a circle by their phase at the grid step,
-are spread onto GRID points with a kernel of KERNEL points (exponential of semicircle, Barnett et al. 2019, SIAM J. Sci.
-Comput. 41, C479) and transformed. LANES blocks go side by side, so that the arithmetic is that of one FFT of vectors.
-The kernel's error makes these powers approximate; they are raised by it, and `search.best_blocks` looks again, exactly,
-at the few blocks that matter.
+The frequencies of a block are demodulated to its centre; the epochs, placed on a circle by their phase at the grid
+step, are spread onto GRID points with a kernel of KERNEL points (exponential of semicircle, Barnett et al. 2019, SIAM
+J. Sci. Comput. 41, C479) and transformed. LANES blocks go side by side, so that the arithmetic is that of one FFT of
+vectors. The kernel's error makes these powers approximate; they are raised by it, and `search.best_blocks` looks
+again, exactly, at the few blocks that matter.
 """
 
 import math
@@ -13,7 +13,7 @@ import numpy as np
 
 from features.gls import floating_power, turn
 from features.grid import BLOCK
-from features.jit import kernel
+from features.jit import Data, Floats, Integers, Singles, kernel
 
 GRID = 2 * BLOCK
 HALF = BLOCK // 2
@@ -21,18 +21,18 @@ LANES = 32
 WIDE = 3 * LANES  # signal, weight, and weight at twice the frequency
 KERNEL = 4
 WIDTH = 0.98 * math.pi * KERNEL * (1 - 0.25)  # of the kernel in Fourier space, for GRID / BLOCK = 2
-# Error of power * determinant. The largest found in 10^7 frequencies is a third of it (tests/features/test_ceilings.py).
+# Error of power * determinant; the largest found in 10^6 frequencies is a third of it (tests/features/test_ceilings.py)
 APPROXIMATION = np.float32(1e-3)
 TWO_PI = 2 * math.pi
 f4 = np.float32
 
 
-def _kernel_transform() -> np.ndarray:
+def _kernel_transform() -> Singles:
     """What the kernel multiplies Fourier coefficients 0..HALF by, inverted."""
     u = (np.arange(2000) + 0.5) / 2000
     shape = np.exp(WIDTH * (np.sqrt(1 - u * u) - 1))
     phases = np.cos(TWO_PI * np.outer(np.arange(HALF + 1), u) * KERNEL / 2 / GRID)
-    return (1 / (KERNEL * (shape * phases).mean(axis=1))).astype(np.float32)
+    return np.asarray(1 / (KERNEL * (shape * phases).mean(axis=1)), np.float32)
 
 
 UNDO_KERNEL = _kernel_transform()
@@ -41,12 +41,12 @@ TWIDDLE_SIN = np.sin(TWO_PI * np.arange(GRID) / GRID).astype(np.float32)
 
 
 @kernel
-def _spreading(time, step, first, values):
+def _spreading(time: Floats, step: float, first: Integers, values: Singles) -> None:
     """First grid point (n,) and kernel values (n, KERNEL) of epochs at their phase of `step`."""
     for i in range(time.size):
         cycles = step * time[i]
         x = (cycles - math.floor(cycles)) * GRID
-        start = int(math.ceil(x - 0.5 * KERNEL))
+        start = math.ceil(x - 0.5 * KERNEL)
         first[i] = start
         for q in range(KERNEL):
             u = (start + q - x) / (0.5 * KERNEL)
@@ -54,7 +54,7 @@ def _spreading(time, step, first, values):
 
 
 @kernel
-def _lane_phasors(time, step, cosines, sines):
+def _lane_phasors(time: Floats, step: float, cosines: Singles, sines: Singles) -> None:
     """(cos, sin) (n, LANES) of the angle by which block centres advance from lane to lane."""
     for i in range(time.size):
         for lane in range(LANES):
@@ -62,7 +62,20 @@ def _lane_phasors(time, step, cosines, sines):
 
 
 @kernel
-def _spread(weight, signal, group_cos, group_sin, cosines, sines, first, values, first2, values2, re, im):
+def _spread(
+    weight: Floats,
+    signal: Floats,
+    group_cos: Singles,
+    group_sin: Singles,
+    cosines: Singles,
+    sines: Singles,
+    first: Integers,
+    values: Singles,
+    first2: Integers,
+    values2: Singles,
+    re: Singles,
+    im: Singles,
+) -> None:
     """Fill re, im (GRID, 3 LANES): signal, weight, and weight at twice the frequency, side by side."""
     re[:], im[:] = f4(0), f4(0)
     single_re, single_im = np.empty(2 * LANES, np.float32), np.empty(2 * LANES, np.float32)
@@ -88,7 +101,7 @@ def _spread(weight, signal, group_cos, group_sin, cosines, sines, first, values,
 
 
 @kernel
-def _fft_pass(re, im, out_re, out_im, n, stride):
+def _fft_pass(re: Singles, im: Singles, out_re: Singles, out_im: Singles, n: int, stride: int) -> None:
     """One radix-4 pass of the Stockham FFT, sequences of length n, over flat arrays with lanes innermost."""
     quarter = n // 4
     size = stride * WIDE
@@ -118,7 +131,7 @@ def _fft_pass(re, im, out_re, out_im, n, stride):
 
 
 @kernel
-def _transform(re, im, work_re, work_im):
+def _transform(re: Singles, im: Singles, work_re: Singles, work_im: Singles) -> None:
     """FFT of LANES sequences of GRID points, flat arrays, in place."""
     n, stride = GRID, 1
     while n > 1:
@@ -128,7 +141,7 @@ def _transform(re, im, work_re, work_im):
 
 
 @kernel
-def _add_powers(re, im, share, summed):
+def _add_powers(re: Singles, im: Singles, share: np.float32, summed: Singles) -> None:
     """Add the power, raised by its error, of one band to (BLOCK, LANES)."""
     for offset in range(BLOCK):
         k = (offset - HALF) & (GRID - 1)
@@ -142,8 +155,9 @@ def _add_powers(re, im, share, summed):
 
 
 @kernel
-def raise_ceilings(time, weight, signal, band_starts, shares, step, ceilings):
-    """Fill `ceilings` (blocks,) float32 from light curves as for `search.best_blocks`."""
+def renew_ceilings(data: Data, step: float, ceilings: Singles) -> None:
+    """Lower `ceilings` (blocks,) to what the epochs at hand allow; `data` as for `search.best_blocks`."""
+    time, weight, signal, band_starts, shares = data
     n = time.size
     first, first2 = np.empty(n, np.int64), np.empty(n, np.int64)
     values, values2 = np.empty((n, KERNEL), np.float32), np.empty((n, KERNEL), np.float32)
@@ -169,4 +183,5 @@ def raise_ceilings(time, weight, signal, band_starts, shares, step, ceilings):
             for lane in range(LANES):
                 summed[0, lane] = max(summed[0, lane], summed[offset, lane])
         last = min(first_block + LANES, ceilings.size)
-        ceilings[first_block:last] = summed[0, : last - first_block]
+        for block in range(first_block, last):
+            ceilings[block] = min(ceilings[block], summed[0, block - first_block])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from features.grid import LONGEST_BASELINE, SHORTEST_PERIOD
-from features.jit import kernel
+from features.jit import Floats, kernel
 
 MIN_TIMES = 7  # distinct times; the Fourier fit has 7 parameters
 LARGEST_MAGNITUDE = 100.0  # what lies outside +-100 mag is a sentinel
@@ -28,7 +28,7 @@ REASONS: tuple[str | None, ...] = (
  HALF_CONSTANT, BASELINE_TOO_SHORT, BASELINE_TOO_LONG, NO_PERIOD) = range(len(REASONS))  # fmt: skip
 
 
-class UnusableLightCurve(ValueError):
+class UnusableLightCurve(ValueError):  # noqa: N818 - named in the interface; it is the light curve that errs
     """A light curve from which no features can be computed; `reason` is one of `check.REASONS`."""
 
     def __init__(self, reason: str) -> None:
@@ -37,7 +37,7 @@ class UnusableLightCurve(ValueError):
 
 
 @kernel
-def _check_values(mjd, mag, magerr):
+def _check_values(mjd: Floats, mag: Floats, magerr: Floats) -> int:
     for i in range(mjd.size):
         if not (np.isfinite(mjd[i]) and np.isfinite(mag[i]) and np.isfinite(magerr[i])):
             return NON_FINITE
@@ -51,7 +51,7 @@ def _check_values(mjd, mag, magerr):
 
 
 @kernel
-def check(mjd, mag, magerr):
+def check(mjd: Floats, mag: Floats, magerr: Floats) -> int:  # noqa: PLR0911 - one per reason
     """Code of what is wrong with one light curve, float64 arrays (n,)."""
     code = _check_values(mjd, mag, magerr)
     if code != USABLE:

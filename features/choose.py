@@ -12,7 +12,7 @@ import numpy as np
 
 from features.grid import SHORTEST_PERIOD
 from features.harmonics import harmonic_power
-from features.jit import kernel
+from features.jit import Data, Floats, kernel
 
 HARMONICS = 3
 DOUBLE_HARMONICS = 6  # at twice the period, so that both models describe the same shape
@@ -32,6 +32,8 @@ ECLIPSE_SHAPE = 0.3  # sharpness of the minimum above which a curve is no pulsat
 # Walking up to a shorter period when little is lost by it.
 INSIGNIFICANT = 16.0  # in N ln(chi2 ratio), all steps together; 10, 16 and 24 differ little
 SLOW = 0.02  # 1/d; long-period variables do not repeat exactly, so that several cycles always fit better than one
+SPARSE = 20  # epochs a band, of several, below which three harmonics of each would fit anything
+
 SLOW_SHARE = 0.7  # of the explained chi2 that has to be kept
 
 # Log-odds that the true period is twice the one at hand, by logistic regression on every other star of 5,000 of
@@ -52,14 +54,20 @@ PROOF = 60.0  # gain that proves different minima, if the shape is an eclipse
 
 
 @kernel
-def gain_of(n_epochs, better, worse):
+def epochs_per_band(data: Data) -> float:
+    """What N stands for in N ln(chi2 ratio): every band has its own coefficients, so evidence counts per band."""
+    return data[0].size / data[4].size
+
+
+@kernel
+def gain_of(n_epochs: float, better: float, worse: float) -> float:
     """N ln(chi2 ratio) of two models, given the fractions of chi2 that they explain."""
     return n_epochs * (math.log(max(1 - worse, SMALLEST_CHI2)) - math.log(max(1 - better, SMALLEST_CHI2)))
 
 
 @kernel
-def shape_of(coefficients):
-    """(sharpness of the minimum, asymmetry, third harmonic in phase with the minimum, amplitude) of a fit of magnitudes.
+def shape_of(coefficients: Floats) -> tuple[float, float, float, float]:
+    """(sharpness of the minimum, asymmetry, third harmonic in phase with the minimum, amplitude) of a fitted curve.
 
     Harmonic k relative to the first is r_k1 exp(i (phi_k - k phi_1)) with phi_1 at the faintest phase: for k = 2 its
     real part is positive for narrow minima and negative for narrow maxima, its imaginary part is the asymmetry.
@@ -78,7 +86,7 @@ def shape_of(coefficients):
 
 
 @kernel
-def refine(data, frequency, width, n_harmonics, coefficients):
+def refine(data: Data, frequency: float, width: float, n_harmonics: int, coefficients: Floats) -> tuple[float, float]:
     """Climb to the maximum of the power within about `width` of `frequency`; returns (frequency, power)."""
     h = 0.5 * width
     power = harmonic_power(data, frequency, n_harmonics, coefficients)
@@ -96,7 +104,7 @@ def refine(data, frequency, width, n_harmonics, coefficients):
 
 
 @kernel
-def candidate_score(n_epochs, frequency, power, is_half, coefficients):
+def candidate_score(n_epochs: float, frequency: float, power: float, is_half: bool, coefficients: Floats) -> float:
     """Log-likelihood of a candidate and its prior, in units of N ln(chi2)."""
     score = gain_of(n_epochs, power, 0.0)
     if is_half:
@@ -109,9 +117,9 @@ def candidate_score(n_epochs, frequency, power, is_half, coefficients):
 
 
 @kernel
-def best_candidate(data, candidates, step, lowest):
+def best_candidate(data: Data, candidates: Floats, step: float, lowest: float) -> tuple[float, float]:
     """The best (frequency, power) among `candidates` (1/d, off by at most a grid `step`) and their halves."""
-    n, coefficients = data[0].size, np.empty(2 * HARMONICS)
+    n, coefficients = epochs_per_band(data), np.empty(2 * HARMONICS)
     scores = np.full((candidates.size, 2), -np.inf)
     for i in range(candidates.size):
         for half in range(2):
@@ -121,8 +129,7 @@ def best_candidate(data, candidates, step, lowest):
                 scores[i, half] = candidate_score(n, f, power, half == 1, coefficients)
     best_frequency, best_power, best_score = candidates[0], 0.0, -np.inf
     for _ in range(min(REFINED, candidates.size)):
-        k = np.argmax(scores)
-        i, half = k // 2, k % 2
+        i, half = divmod(int(np.argmax(scores)), 2)
         if scores[i, half] == -np.inf:
             break
         scores[i, half] = -np.inf
@@ -135,9 +142,9 @@ def best_candidate(data, candidates, step, lowest):
 
 
 @kernel
-def walk_up(data, frequency, power, step):
+def walk_up(data: Data, frequency: float, power: float, step: float) -> tuple[float, float]:
     """Go to two or three times the frequency for as long as all the steps together lose little."""
-    n, coefficients = data[0].size, np.empty(2 * HARMONICS)
+    n, coefficients = epochs_per_band(data), np.empty(2 * HARMONICS)
     first_power = power
     walking = True
     while walking:
@@ -153,7 +160,7 @@ def walk_up(data, frequency, power, step):
 
 
 @kernel
-def is_half_the_period(n_epochs, frequency, gain, deviation, coefficients):
+def is_half_the_period(frequency: float, gain: float, deviation: float, coefficients: Floats) -> bool:
     """Whether the true period is twice 1 / `frequency`.
 
     `gain` is that of the doubled model, `deviation` the standard deviation in magnitudes that the coefficients are in
@@ -180,9 +187,11 @@ def is_half_the_period(n_epochs, frequency, gain, deviation, coefficients):
 
 
 @kernel
-def choose(data, deviation, candidates, step, lowest):
+def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest: float) -> tuple[float, float]:
     """Choose the frequency of the star among `candidates`, their halves and multiples; returns (frequency, power)."""
-    n, coefficients, doubled = data[0].size, np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
+    if data[4].size > 1 and epochs_per_band(data) < SPARSE:
+        return refine(data, candidates[0], step, 1, np.empty(2))
+    n, coefficients, doubled = epochs_per_band(data), np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
     frequency, power = best_candidate(data, candidates, step, lowest)
     frequency, power = walk_up(data, frequency, power, step)
     for _ in range(MOST_DOUBLINGS):
@@ -190,7 +199,7 @@ def choose(data, deviation, candidates, step, lowest):
             break
         power = harmonic_power(data, frequency, HARMONICS, coefficients)
         f, p = refine(data, frequency / 2, step / 4, DOUBLE_HARMONICS, doubled)
-        if f < lowest or not is_half_the_period(n, frequency, gain_of(n, p, power), deviation, coefficients):
+        if f < lowest or not is_half_the_period(frequency, gain_of(n, p, power), deviation, coefficients):
             break
         frequency = f
         power = harmonic_power(data, frequency, HARMONICS, coefficients)

@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from features.grid import BLOCK
-from features.jit import inlined, kernel
+from features.jit import Floats, Singles, inlined, kernel
 
 HALF = BLOCK // 2
 UNROLL = 4  # epochs per pass over the accumulators
@@ -28,28 +28,31 @@ f4 = np.float32
 
 
 @inlined
-def turn(cycles):
+def turn(cycles: float) -> tuple[np.float32, np.float32]:
     """(cos, sin) of 2 pi `cycles` in float32, error 2e-7: polynomials of the half angle in [-pi/2, pi/2]."""
     x = f4(math.pi) * f4(cycles - math.floor(cycles + 0.5))
     y = x * x
-    s = x * (f4(1) + y * (f4(-0.16666667) + y * (f4(8.3333310e-3) + y * (f4(-1.9840874e-4) + y * (f4(2.7525562e-6) - y * f4(2.3889859e-8))))))  # fmt: skip
-    c = f4(1) + y * (f4(-0.5) + y * (f4(4.1666638e-2) + y * (f4(-1.3888378e-3) + y * (f4(2.4760495e-5) - y * f4(2.6051615e-7)))))  # fmt: skip
+    s = f4(-1.9840874e-4) + y * (f4(2.7525562e-6) - y * f4(2.3889859e-8))
+    s = x * (f4(1) + y * (f4(-0.16666667) + y * (f4(8.3333310e-3) + y * s)))
+    c = f4(-1.3888378e-3) + y * (f4(2.4760495e-5) - y * f4(2.6051615e-7))
+    c = f4(1) + y * (f4(-0.5) + y * (f4(4.1666638e-2) + y * c))
     return f4(1) - f4(2) * s * s, f4(2) * s * c
 
 
 @kernel
-def offset_tables(time, step):
-    """cos, sin of 2 pi (j + 1/2) step t, and of twice that: (n + UNROLL, 4, HALF) float32, padded with zeros."""
-    tables = np.empty((time.size + UNROLL, 4, HALF), np.float32)
-    tables[time.size :] = f4(0)
+def offset_tables(time: Floats, step: float) -> tuple[Singles, Singles]:
+    """cos, sin of 2 pi (j + 1/2) step t, and of twice that: (n + UNROLL, 2, HALF) float32, padded with zeros."""
+    single = np.empty((time.size + UNROLL, 2, HALF), np.float32)
+    double = np.empty((time.size + UNROLL, 2, HALF), np.float32)
+    single[time.size :], double[time.size :] = f4(0), f4(0)
     for i in range(time.size):
         cycles = time[i] * step
         angle = TWO_PI * (cycles - math.floor(cycles))
         c, s = math.cos(0.5 * angle), math.sin(0.5 * angle)
-        if int(math.floor(cycles)) % 2:
+        if math.floor(cycles) % 2:
             c, s = -c, -s
         c1, s1 = math.cos(angle), math.sin(angle)
-        table = tables[i]
+        table, twice = single[i], double[i]
         for j in range(RECURRENCE):
             table[0, j], table[1, j] = c, s
             c, s = c * c1 - s * s1, s * c1 + c * s1
@@ -63,13 +66,13 @@ def offset_tables(time, step):
                 table[1, done + j] = table[1, j] * c4 + table[0, j] * s4
             cr, sr, done = cr * cr - sr * sr, 2 * cr * sr, 2 * done
         for j in range(HALF):
-            table[2, j] = f4(2) * table[0, j] * table[0, j] - f4(1)
-            table[3, j] = f4(2) * table[0, j] * table[1, j]
-    return tables
+            twice[0, j] = f4(2) * table[0, j] * table[0, j] - f4(1)
+            twice[1, j] = f4(2) * table[0, j] * table[1, j]
+    return single, double
 
 
 @kernel
-def _centre_rows(time, weight, signal, frequency, rows):
+def _centre_rows(time: Floats, weight: Floats, signal: Floats, frequency: float, rows: Singles) -> None:
     """Per epoch: signal, weight times (cos, sin) at the centre and weight times (cos, sin) of twice the angle."""
     n = time.size
     rows[:, n : n + UNROLL] = f4(0)
@@ -82,37 +85,32 @@ def _centre_rows(time, weight, signal, frequency, rows):
 
 
 @kernel
-def _sum_products(n, rows, tables, sums):
-    """Fill sums (12, HALF): four products (row cos, sin times table cos, sin) for signal, weight and weight at 2f."""
-    sums[:] = f4(0)
-    for group in range(3):
-        first = 2 if group == 2 else 0
-        cc, sc, cs, ss = sums[4 * group], sums[4 * group + 1], sums[4 * group + 2], sums[4 * group + 3]
-        for i in range(0, n, UNROLL):
-            p0, p1, p2, p3 = rows[2 * group, i], rows[2 * group, i + 1], rows[2 * group, i + 2], rows[2 * group, i + 3]
-            q = 2 * group + 1
-            q0, q1, q2, q3 = rows[q, i], rows[q, i + 1], rows[q, i + 2], rows[q, i + 3]
-            for j in range(HALF):
-                c0, c1, c2, c3 = (
-                    tables[i, first, j],
-                    tables[i + 1, first, j],
-                    tables[i + 2, first, j],
-                    tables[i + 3, first, j],
-                )
-                s0, s1, s2, s3 = (
-                    tables[i, first + 1, j],
-                    tables[i + 1, first + 1, j],
-                    tables[i + 2, first + 1, j],
-                    tables[i + 3, first + 1, j],
-                )
-                cc[j] += p0 * c0 + p1 * c1 + p2 * c2 + p3 * c3
-                sc[j] += q0 * c0 + q1 * c1 + q2 * c2 + q3 * c3
-                cs[j] += p0 * s0 + p1 * s1 + p2 * s2 + p3 * s3
-                ss[j] += q0 * s0 + q1 * s1 + q2 * s2 + q3 * s3
+def _add_products(n: int, rows: Singles, tables: Singles, sums: Singles) -> None:
+    """Add to sums (4, HALF) the products of rows (2, n): cos, sin at the centre, with tables (n, 2, HALF)."""
+    cc, sc, cs, ss = sums[0], sums[1], sums[2], sums[3]
+    for i in range(0, n, UNROLL):
+        p0, p1, p2, p3 = rows[0, i], rows[0, i + 1], rows[0, i + 2], rows[0, i + 3]
+        q0, q1, q2, q3 = rows[1, i], rows[1, i + 1], rows[1, i + 2], rows[1, i + 3]
+        for j in range(HALF):
+            c0, c1, c2, c3 = tables[i, 0, j], tables[i + 1, 0, j], tables[i + 2, 0, j], tables[i + 3, 0, j]
+            s0, s1, s2, s3 = tables[i, 1, j], tables[i + 1, 1, j], tables[i + 2, 1, j], tables[i + 3, 1, j]
+            cc[j] += p0 * c0 + p1 * c1 + p2 * c2 + p3 * c3
+            sc[j] += q0 * c0 + q1 * c1 + q2 * c2 + q3 * c3
+            cs[j] += p0 * s0 + p1 * s1 + p2 * s2 + p3 * s3
+            ss[j] += q0 * s0 + q1 * s1 + q2 * s2 + q3 * s3
 
 
 @inlined
-def floating_power(yc, ys, c, s, c2, s2, floating, uncertainty):
+def floating_power(
+    yc: np.float32,
+    ys: np.float32,
+    c: np.float32,
+    s: np.float32,
+    c2: np.float32,
+    s2: np.float32,
+    floating: np.float32,
+    uncertainty: np.float32,
+) -> tuple[np.float32, np.float32]:
     """Power and its error, of sums of signal and weight (and weight at twice the frequency) times cos and sin.
 
     `uncertainty` is that of power * determinant; where the determinant is too small to mean anything they are 0 and 1.
@@ -128,19 +126,40 @@ def floating_power(yc, ys, c, s, c2, s2, floating, uncertainty):
 
 
 @kernel
-def add_block(time, weight, signal, tables, frequency, share, floating, sums, rows, power, error):
+def add_block(
+    time: Floats,
+    weight: Floats,
+    signal: Floats,
+    single: Singles,
+    double: Singles,
+    frequency: float,
+    share: float,
+    floating: float,
+    sums: Singles,
+    rows: Singles,
+    power: Singles,
+    error: Singles,
+) -> None:
     """Add `share` times power and error of one band at the BLOCK frequencies around `frequency` to (BLOCK,) float32."""
     _centre_rows(time, weight, signal, frequency, rows)
-    _sum_products(time.size, rows, tables, sums)
+    sums[:] = f4(0)
+    _add_products(time.size, rows[0:2], single, sums[0:4])  # signal
+    _add_products(time.size, rows[2:4], single, sums[4:8])  # weight
+    _add_products(time.size, rows[4:6], double, sums[8:12])  # weight at twice the frequency
     share4, floating4 = f4(share), f4(floating)
     for j in range(HALF):
-        p, e = floating_power(sums[0, j] - sums[3, j], sums[1, j] + sums[2, j], sums[4, j] - sums[7, j], sums[5, j] + sums[6, j],
-                      sums[8, j] - sums[11, j], sums[9, j] + sums[10, j], floating4, ROUNDING)  # fmt: skip
-        power[HALF + j] += share4 * p
-        error[HALF + j] += share4 * e
-    for j in range(HALF):
-        k = HALF - 1 - j
-        p, e = floating_power(sums[0, j] + sums[3, j], sums[1, j] - sums[2, j], sums[4, j] + sums[7, j], sums[5, j] - sums[6, j],
-                      sums[8, j] + sums[11, j], sums[9, j] - sums[10, j], floating4, ROUNDING)  # fmt: skip
-        power[k] += share4 * p
-        error[k] += share4 * e
+        for side in (-1, 1):  # below and above the centre
+            sign = f4(side)
+            p, e = floating_power(
+                sums[0, j] - sign * sums[3, j],
+                sums[1, j] + sign * sums[2, j],
+                sums[4, j] - sign * sums[7, j],
+                sums[5, j] + sign * sums[6, j],
+                sums[8, j] - sign * sums[11, j],
+                sums[9, j] + sign * sums[10, j],
+                floating4,
+                ROUNDING,
+            )
+            k = HALF + j if side > 0 else HALF - 1 - j
+            power[k] += share4 * p
+            error[k] += share4 * e

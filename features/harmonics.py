@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from features.jit import kernel
+from features.jit import Data, Floats, kernel
 
 SMALLEST_PIVOT = 1e-7  # of the normalised normal matrix; terms the phases do not determine are left out
 # Taylor coefficients of sin and cos on [-pi/2, pi/2], error below 1e-13.
@@ -23,7 +23,7 @@ COS = (1.0, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800, 1 / 479001600, -1
 
 
 @kernel
-def _turns(time, frequency, c1, s1):
+def _turns(time: Floats, frequency: float, c1: Floats, s1: Floats) -> None:
     """(cos, sin) of 2 pi f t, by polynomials of the half angle so that the loop vectorises."""
     for i in range(time.size):
         cycles = frequency * time[i]
@@ -46,7 +46,17 @@ def _turns(time, frequency, c1, s1):
 
 
 @kernel
-def _harmonic_sums(weight, signal, c1, s1, ck, sk, cosines, sines, rhs):
+def _harmonic_sums(
+    weight: Floats,
+    signal: Floats,
+    c1: Floats,
+    s1: Floats,
+    ck: Floats,
+    sk: Floats,
+    cosines: Floats,
+    sines: Floats,
+    rhs: Floats,
+) -> None:
     """Sums of weight times cos, sin of harmonics 1..2m and of signal times those of harmonics 1..m."""
     n_harmonics = rhs.size // 2
     cosines[0], sines[0] = 1.0, 0.0
@@ -68,7 +78,7 @@ def _harmonic_sums(weight, signal, c1, s1, ck, sk, cosines, sines, rhs):
 
 
 @kernel
-def _normal_matrix(cosines, sines, normal):
+def _normal_matrix(cosines: Floats, sines: Floats, normal: Floats) -> None:
     """Lower triangle of the covariance of (cos, sin) of harmonics 1..m under the weights."""
     for k in range(1, normal.shape[0] // 2 + 1):
         for j in range(1, k + 1):
@@ -81,7 +91,7 @@ def _normal_matrix(cosines, sines, normal):
 
 
 @kernel
-def _explained(normal, rhs):
+def _explained(normal: Floats, rhs: Floats) -> float:
     """rhs . normal^-1 . rhs by Cholesky in place, leaving rhs = L^-1 rhs."""
     total = 0.0
     for i in range(rhs.size):
@@ -102,7 +112,7 @@ def _explained(normal, rhs):
 
 
 @kernel
-def harmonic_power(data, frequency, n_harmonics, coefficients):
+def harmonic_power(data: Data, frequency: float, n_harmonics: int, coefficients: Floats) -> float:
     """Fraction of chi2 explained by `n_harmonics` harmonics of `frequency`, each band with its own; at most 1.
 
     `data` is (time, weight, signal, band_starts, shares) as for `search.best_blocks`. `coefficients` (2 n_harmonics,)

@@ -10,7 +10,7 @@ import numpy as np
 
 from features.gls import HALF, UNROLL, add_block, offset_tables
 from features.grid import BLOCK
-from features.jit import kernel
+from features.jit import Floats, kernel
 
 OVERSAMPLING = 3
 MIN_HIFAC = 100
@@ -18,7 +18,7 @@ CLOSE = 1e-4  # of the highest float32 power; peaks below it by more cannot be t
 
 
 @kernel
-def _exact_power(time, signal, frequency):
+def _exact_power(time: Floats, signal: Floats, frequency: float) -> float:
     """Lomb-Scargle power over the variance, times 2 / n, of magnitudes with their mean subtracted."""
     yc, ys, cc, ss, cs = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(time.size):
@@ -37,7 +37,7 @@ def _exact_power(time, signal, frequency):
 
 
 @kernel
-def published_period(mjd, mag):
+def published_period(mjd: Floats, mag: Floats) -> float:
     """Period in days of one usable light curve, float64 arrays (n,)."""
     n = mjd.size
     time, signal = mjd - mjd[0], mag - np.mean(mag)
@@ -46,13 +46,13 @@ def published_period(mjd, mag):
     step = 1 / (OVERSAMPLING * baseline)
     hifac = max(MIN_HIFAC, int(baseline / n / 0.03 * 2))
     n_frequencies = int(0.5 * OVERSAMPLING * hifac * n)
-    tables = offset_tables(time, step)
+    single, double = offset_tables(time, step)
     rows, sums = np.empty((6, n + UNROLL), np.float32), np.empty((12, HALF), np.float32)
     n_blocks = (n_frequencies + BLOCK - 1) // BLOCK
     powers, errors = np.zeros((n_blocks, BLOCK), np.float32), np.zeros((n_blocks, BLOCK), np.float32)
     for block in range(n_blocks):
         centre = (block * BLOCK + HALF + 0.5) * step
-        add_block(time, weight, scaled, tables, centre, 1.0, 0.0, sums, rows, powers[block], errors[block])
+        add_block(time, weight, scaled, single, double, centre, 1.0, 0.0, sums, rows, powers[block], errors[block])
     ceilings = (powers + errors).ravel()[:n_frequencies]
     bar = (powers - errors).ravel()[:n_frequencies].max() - CLOSE
     best, best_power = 0, -1.0
@@ -61,4 +61,4 @@ def published_period(mjd, mag):
             power = _exact_power(time, signal, (k + 1) * step)
             if power > best_power:
                 best, best_power = k, power
-    return 1 / ((best + 1) * step)
+    return float(1 / ((best + 1) * step))

@@ -91,8 +91,8 @@ def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLi
     starts = np.cumsum([0, *(part.size for part in parts)])
     time = time[order] - time[order].min()
     step, n_blocks = grid_of(time.max())
-    row = np.full(N_COLUMNS, np.nan)
-    search_period(time, mag[order], magerr[order], starts, step, False, np.empty(n_blocks, np.float32), row)
+    row, no_bounds = np.full(N_COLUMNS, np.nan), False
+    search_period(time, mag[order], magerr[order], starts, step, no_bounds, np.empty(n_blocks, np.float32), row)
     if not row[FREQUENCY] > 0:
         raise UnusableLightCurve("no_period")
     return period_from_row(row.tolist())

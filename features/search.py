@@ -9,16 +9,18 @@ import math
 
 import numpy as np
 
+from features.ceilings import renew_ceilings
 from features.gls import HALF, UNROLL, add_block, offset_tables
 from features.grid import BLOCK
-from features.jit import kernel
+from features.jit import Data, Flags, Floats, Integers, Singles, kernel
 
+WORTH_RENEWING = 30  # blocks to look at times epochs, per block: where renewing all ceilings costs less, measured
 UNKNOWN = np.float32(2)  # ceiling of a block never looked at; powers are at most 1
 
 
 @kernel
-def weigh(mag, magerr, first, last, weight, signal):
-    """Normalised weights and weight times mean-free unit-variance magnitude of one band; returns its chi2 about the mean."""
+def weigh(mag: Floats, magerr: Floats, first: int, last: int, weight: Floats, signal: Floats) -> float:
+    """Normalised weights, and weight times standardised magnitude, of one band; returns chi2 about the mean."""
     total, mean = 0.0, 0.0
     for i in range(first, last):
         w = 1 / (magerr[i] * magerr[i])
@@ -37,21 +39,23 @@ def weigh(mag, magerr, first, last, weight, signal):
 
 
 @kernel
-def _insert(power, block, index, shift, powers, blocks, indices, shifts, count):
+def _insert(
+    power: np.float32, block: int, frequency: float, powers: Singles, blocks: Integers, frequencies: Floats, count: int
+) -> int:
     """Insert into the best list, ordered by falling power, then by block; returns the new count."""
     size = powers.size
     if count == size and (power < powers[size - 1] or (power == powers[size - 1] and block > blocks[size - 1])):
         return count
     i = min(count, size - 1)
     while i > 0 and (powers[i - 1] < power or (powers[i - 1] == power and blocks[i - 1] > block)):
-        powers[i], blocks[i], indices[i], shifts[i] = powers[i - 1], blocks[i - 1], indices[i - 1], shifts[i - 1]
+        powers[i], blocks[i], frequencies[i] = powers[i - 1], blocks[i - 1], frequencies[i - 1]
         i -= 1
-    powers[i], blocks[i], indices[i], shifts[i] = power, block, index, shift
+    powers[i], blocks[i], frequencies[i] = power, block, frequency
     return min(count + 1, size)
 
 
 @kernel
-def _vertex(left, top, right):
+def _vertex(left: float, top: float, right: float) -> float:
     """Offset of the maximum of the parabola through three equidistant points, in steps, at most half a one."""
     curvature = left - 2 * top + right
     if curvature >= 0:
@@ -60,50 +64,75 @@ def _vertex(left, top, right):
 
 
 @kernel
-def best_blocks(time, weight, signal, band_starts, shares, floating, step, lowest, ceilings, powers, frequencies):
+def _highest(power: Singles, error: Singles, lowest: int) -> tuple[np.float32, np.float32, float]:
+    """(power that is reached, power that is not exceeded, place of the first between grid points) of one block.
+
+    Powers at indices below `lowest` are left out; the first is -1 if there is none.
+    """
+    best, ceiling, at = np.float32(-1), np.float32(-1), -1
+    for j in range(lowest, BLOCK):
+        ceiling = max(ceiling, power[j] + error[j])
+        if power[j] - error[j] > best:
+            best, at = power[j] - error[j], j
+    if 0 < at < BLOCK - 1:
+        return best, ceiling, at + _vertex(power[at - 1], power[at], power[at + 1])
+    return best, ceiling, float(at)
+
+
+@kernel
+def _first_bar(ceilings: Singles, count: int) -> np.float32:
+    """The ceiling of the `count` highest, so that a good bar is found before the others are looked at."""
+    if ceilings.size <= count:
+        return np.float32(-1)
+    return np.float32(np.partition(ceilings, ceilings.size - count)[ceilings.size - count])
+
+
+@kernel
+def _remaining(ceilings: Singles, done: Flags, bar: np.float32) -> int:
+    count = 0
+    for block in range(ceilings.size):
+        count += ceilings[block] >= bar and not done[block]
+    return count
+
+
+@kernel
+def best_blocks(
+    data: Data, step: float, lowest: int, stale: bool, ceilings: Singles, powers: Singles, frequencies: Floats
+) -> tuple[int, int]:
     """Find the `powers.size` best blocks; returns how many there are and how many blocks were looked at.
 
-    `time` (n,) days from the first epoch, `weight`, `signal` (n,) float64 as `weigh` makes them, band by band; `shares`
-    (bands,) of the bands in chi2. Frequencies below index `lowest` are not eligible. `ceilings` (blocks,) float32 are
-    used and updated. Fills `powers` (falling) and `frequencies`, the blocks' best, interpolated between grid points.
+    `data`: times (n,) in days from the first epoch; weights and signal (n,) as `weigh` makes them; where the bands
+    start (bands + 1,); shares (bands,) of the bands in chi2. Frequencies below index `lowest` are not eligible.
+    `ceilings` (blocks,) are used and updated; `stale` ones are from fewer epochs. Fills `powers`, falling, and
+    `frequencies`, interpolated between grid points.
     """
-    n_blocks, n_bands = ceilings.size, shares.size
-    padded = 0
-    for band in range(n_bands):
-        padded = max(padded, band_starts[band + 1] - band_starts[band])
-    tables = offset_tables(time, step)
-    rows, sums = np.empty((6, padded + UNROLL), np.float32), np.empty((12, HALF), np.float32)
+    time, weight, signal, band_starts, shares = data
+    single, double = offset_tables(time, step)
+    rows, sums = np.empty((6, time.size + UNROLL), np.float32), np.empty((12, HALF), np.float32)
     power, error = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
-    blocks, indices, shifts = np.empty(powers.size, np.int64), np.empty(powers.size, np.int64), np.empty(powers.size)
-    count, looked = 0, 0
-    done = np.zeros(n_blocks, np.bool_)
-    first_bar = UNKNOWN
-    if n_blocks > powers.size:
-        first_bar = np.partition(ceilings, n_blocks - powers.size)[n_blocks - powers.size]
-    for sweep in range(2):
-        for block in range(n_blocks):
-            if done[block] or ceilings[block] < (
-                first_bar if sweep == 0 else (powers[-1] if count == powers.size else -1)
-            ):
+    blocks, done = np.empty(powers.size, np.int64), np.zeros(ceilings.size, np.bool_)
+    count, looked, bar = 0, 0, _first_bar(ceilings, powers.size)
+    for _ in range(2):
+        for block in range(ceilings.size):
+            if done[block] or ceilings[block] < bar:
                 continue
             done[block] = True
             looked += 1
             power[:], error[:] = np.float32(0), np.float32(0)
-            frequency = (block * BLOCK + HALF + 0.5) * step
-            for band in range(n_bands):
+            centre = (block * BLOCK + HALF + 0.5) * step
+            for band in range(shares.size):
                 a, b = band_starts[band], band_starts[band + 1]
-                add_block(time[a:b], weight[a:b], signal[a:b], tables[a:], frequency, shares[band], floating, sums,
-                          rows, power, error)  # fmt: skip
-            best, ceiling, at = np.float32(-1), np.float32(-1), -1
-            for j in range(max(0, lowest - block * BLOCK), BLOCK):
-                ceiling = max(ceiling, power[j] + error[j])
-                value = power[j] - error[j]
-                if value > best:
-                    best, at = value, j
-            ceilings[block] = ceiling if block * BLOCK >= lowest else UNKNOWN
+                add_block(time[a:b], weight[a:b], signal[a:b], single[a:], double[a:], centre, shares[band], 1.0,
+                          sums, rows, power, error)  # fmt: skip
+            below = max(0, lowest - block * BLOCK)
+            best, ceiling, place = _highest(power, error, below)
+            ceilings[block] = ceiling if below == 0 else UNKNOWN  # the lowest frequencies become eligible later
             if best > 0:
-                shift = _vertex(power[at - 1], power[at], power[at + 1]) if 0 < at < BLOCK - 1 else 0.0
-                count = _insert(best, block, block * BLOCK + at, shift, powers, blocks, indices, shifts, count)
-    for i in range(count):
-        frequencies[i] = (indices[i] + 1 + shifts[i]) * step
+                count = _insert(best, block, (block * BLOCK + place + 1) * step, powers, blocks, frequencies, count)
+            if count == powers.size:
+                bar = max(bar, powers[-1])
+        bar = powers[-1] if count == powers.size else np.float32(-1)
+        if stale and _remaining(ceilings, done, bar) * time.size > WORTH_RENEWING * ceilings.size:
+            renew_ceilings(data, step, ceilings)
+            stale = False
     return count, looked

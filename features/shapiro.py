@@ -4,17 +4,20 @@ import math
 
 import numpy as np
 
-from features.jit import kernel
+from features.jit import Floats, kernel
 
+# fmt: off
 # Wichura, Applied Statistics 37, 477, 1988 (AS 241, PPND16): the normal quantile, coefficients from order 0 up.
 CENTRE_NUMERATOR = (3.387132872796366608, 133.14166789178437745, 1971.5909503065514427, 13731.693765509461125,
-                    45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727)  # fmt: skip
+                    45921.953931549871457, 67265.770927008700853, 33430.575583588128105, 2509.0809287301226727)
 CENTRE_DENOMINATOR = (1.0, 42.313330701600911252, 687.1870074920579083, 5394.1960214247511077, 21213.794301586595867,
-                      39307.89580009271061, 28729.085735721942674, 5226.495278852545925)  # fmt: skip
+                      39307.89580009271061, 28729.085735721942674, 5226.495278852545925)
 TAIL_NUMERATOR = (1.42343711074968357734, 4.6303378461565452959, 5.7694972214606914055, 3.64784832476320460504,
-                  1.27045825245236838258, 0.24178072517745061177, 0.0227238449892691845833, 7.7454501427834140764e-4)  # fmt: skip
+                  1.27045825245236838258, 0.24178072517745061177, 0.0227238449892691845833, 7.7454501427834140764e-4)
 TAIL_DENOMINATOR = (1.0, 2.05319162663775882187, 1.6763848301838038494, 0.68976733498510000455,
-                    0.14810397642748007459, 0.0151986665636164571966, 5.475938084995344946e-4, 1.05075007164441684324e-9)  # fmt: skip
+                    0.14810397642748007459, 0.0151986665636164571966, 5.475938084995344946e-4,
+                    1.05075007164441684324e-9)
+# fmt: on
 # Royston's polynomials in 1/sqrt(n) for the two outermost weights, from order 0 up.
 OUTERMOST = (0.0, 0.221157, -0.147981, -2.07119, 4.434685, -2.706056)
 NEXT = (0.0, 0.042981, -0.293762, -1.752461, 5.682633, -3.582633)
@@ -23,7 +26,7 @@ ONE_OUTER_WEIGHT_UP_TO = 5  # AS R94: below six points only the outermost weight
 
 
 @kernel
-def _polynomial(coefficients, x):
+def _polynomial(coefficients: tuple[float, ...], x: float) -> float:
     total = 0.0
     for i in range(len(coefficients) - 1, -1, -1):
         total = total * x + coefficients[i]
@@ -31,7 +34,7 @@ def _polynomial(coefficients, x):
 
 
 @kernel
-def _quantile_below_median(p):
+def _quantile_below_median(p: float) -> float:
     """Normal quantile for 1e-11 < p <= 0.5; enough for the plotting positions of up to 1e10 points."""
     q = p - 0.5
     if q >= -CENTRE:
@@ -42,7 +45,7 @@ def _quantile_below_median(p):
 
 
 @kernel
-def shapiro_weights(n):
+def shapiro_weights(n: int) -> Floats:
     """Weights of the lower half of `n` >= 4 sorted values, made positive: (n // 2,) float64."""
     weights = np.empty(n // 2)
     total = 0.0
@@ -66,7 +69,7 @@ def shapiro_weights(n):
 
 
 @kernel
-def shapiro_w(ordered, variance):
+def shapiro_w(ordered: Floats, variance: float) -> float:
     """W of sorted values (n,), given their variance (ddof 0)."""
     n = ordered.size
     weights = shapiro_weights(n)

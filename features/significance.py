@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from features.grid import SHORTEST_PERIOD
-from features.jit import kernel
+from features.jit import Floats, kernel
 
 
 @kernel
-def false_alarm_probability(time, power, n_bands):
+def false_alarm_probability(time: Floats, power: float, n_bands: int) -> float:
     """Upper bound of the chance that noise reaches the normalised `power` anywhere on the grid.
 
     Each band has its own mean and amplitudes: 2 n_bands parameters besides the means. For one band this is the formula

@@ -49,19 +49,19 @@ def _series(phase: Floats, amplitudes: tuple[float, ...], phases: tuple[float, .
     return np.asarray(sum(terms))
 
 
-def _sine(phase: Floats, rng: Generator) -> Floats:
+def _sine(phase: Floats, _: Generator) -> Floats:
     return 0.5 * np.sin(TWO_PI * phase)
 
 
-def _rrab(phase: Floats, rng: Generator) -> Floats:
+def _rrab(phase: Floats, _: Generator) -> Floats:
     return _series(phase, (0.36, 0.18, 0.12, 0.09, 0.05, 0.03), (0.0, 2.4, 5.1, 1.6, 4.3, 0.9))
 
 
-def _rrc(phase: Floats, rng: Generator) -> Floats:
+def _rrc(phase: Floats, _: Generator) -> Floats:
     return _series(phase, (0.5, 0.05), (0.0, 2.6))
 
 
-def _cepheid(phase: Floats, rng: Generator) -> Floats:
+def _cepheid(phase: Floats, _: Generator) -> Floats:
     return _series(phase, (0.42, 0.16, 0.06), (0.0, 2.5, 5.1))
 
 

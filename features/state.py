@@ -1,4 +1,4 @@
-"""The search state of one light curve as bytes: the epochs it covers and a lower bound of chi2 per block of frequencies.
+"""The search state of one light curve as bytes: the epochs it covers and a lower bound of chi2 per block.
 
 Layout, little-endian: version (u64), checksum of all that follows (u64), frequency step (f64), chi2 per unit of the
 bounds (f64), number of epochs and of blocks (u32 each), a hash per epoch (u32), a bound per block (u16); padded with
@@ -8,8 +8,9 @@ zeros to a multiple of 8 bytes.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
-from features.jit import kernel
+from features.jit import Bytes, Floats, Singles, kernel
 
 VERSION = np.uint64(0x53_53_53_54_41_54_45_01)  # "SSSTATE" and a number: raise it when model, hash or layout change
 HEADER = 40  # bytes
@@ -20,13 +21,13 @@ HALF_WORD = np.uint64(32)
 
 
 @kernel
-def _mix(state, word):
+def _mix(state: np.uint64, word: np.uint64) -> np.uint64:
     mixed = (state ^ word) * MULTIPLIER
     return mixed ^ (mixed >> HALF_WORD)
 
 
 @kernel
-def hash_epochs(mjd, mag, magerr):
+def hash_epochs(mjd: Floats, mag: Floats, magerr: Floats) -> NDArray[np.uint32]:
     """A 32-bit hash of the exact content of each epoch, float64 arrays (n,)."""
     a, b, c = mjd.view(np.uint64), mag.view(np.uint64), magerr.view(np.uint64)
     hashes = np.empty(mjd.size, np.uint32)
@@ -36,7 +37,7 @@ def hash_epochs(mjd, mag, magerr):
 
 
 @kernel
-def _checksum(words):
+def _checksum(words: NDArray[np.uint64]) -> np.uint64:
     total = SEED
     for word in words:
         total = _mix(total, word)
@@ -44,26 +45,26 @@ def _checksum(words):
 
 
 @kernel
-def state_size(n_epochs, n_blocks):
+def state_size(n_epochs: int, n_blocks: int) -> int:
     """Bytes of the state of `n_epochs` epochs and `n_blocks` blocks."""
     return (HEADER + 4 * n_epochs + 2 * n_blocks + 7) // 8 * 8
 
 
 @kernel
-def is_sound(state):
+def is_sound(state: Bytes) -> bool:
     """Whether the bytes (uint8 array, 8-byte aligned) are a complete state of this version."""
     if state.size < HEADER or state.size % 8:
         return False
     words, counts = state.view(np.uint64), state[32:HEADER].view(np.uint32)
-    if words[0] != VERSION or state.size != state_size(np.int64(counts[0]), np.int64(counts[1])):
+    if words[0] != VERSION or state.size != state_size(int(counts[0]), int(counts[1])):
         return False
-    return words[1] == _checksum(words[2:])
+    return bool(words[1] == _checksum(words[2:]))
 
 
 @kernel
-def covers_only(state, hashes):
+def covers_only(state: Bytes, hashes: NDArray[np.uint32]) -> bool:
     """Whether every epoch that a sound state covers is among the epochs hashed, in the same order."""
-    n_covered = np.int64(state[32:36].view(np.uint32)[0])
+    n_covered = int(state[32:36].view(np.uint32)[0])
     covered = state[HEADER : HEADER + 4 * n_covered].view(np.uint32)
     i = 0
     for h in hashes:
@@ -73,12 +74,12 @@ def covers_only(state, hashes):
 
 
 @kernel
-def read_ceilings(state, step, chi2, ceilings):
+def read_ceilings(state: Bytes, step: float, chi2: float, ceilings: Singles) -> bool:
     """Turn the bounds of a sound state into ceilings of the power, given today's chi2; False if the grid is another."""
     numbers, counts = state[16:32].view(np.float64), state[32:HEADER].view(np.uint32)
-    if numbers[0] != step or np.int64(counts[1]) != ceilings.size:
+    if numbers[0] != step or int(counts[1]) != ceilings.size:
         return False
-    first = HEADER + 4 * np.int64(counts[0])
+    first = HEADER + 4 * int(counts[0])
     bounds = state[first : first + 2 * ceilings.size].view(np.uint16)
     unit = numbers[1] / chi2
     for i in range(ceilings.size):
@@ -87,13 +88,15 @@ def read_ceilings(state, step, chi2, ceilings):
 
 
 @kernel
-def old_unit(state):
+def old_unit(state: Bytes) -> float:
     """Chi2 per level of a sound state."""
-    return state[24:32].view(np.float64)[0]
+    return float(state[24:32].view(np.float64)[0])
 
 
 @kernel
-def write_state(hashes, step, chi2, unit, ceilings, state):
+def write_state(
+    hashes: NDArray[np.uint32], step: float, chi2: float, unit: float, ceilings: Singles, state: Bytes
+) -> None:
     """Fill `state` (uint8, of `state_size`); `unit` is the last one, 0 if there was none."""
     state[:] = 0
     if unit * LEVELS < chi2:

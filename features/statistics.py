@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from features.jit import kernel
+from features.jit import Floats, kernel
 from features.shapiro import shapiro_w
 from features.sorting import sort_pairs
 
@@ -15,17 +15,19 @@ UNDETERMINED = 1e-10
 
 
 @kernel
-def percentile(ordered, fraction):
+def percentile(ordered: Floats, fraction: float) -> float:
     """Linearly interpolated quantile of sorted values (n,)."""
     position = fraction * (ordered.size - 1)
     i = int(position)
     if i >= ordered.size - 1:
-        return ordered[-1]
-    return ordered[i] + (position - i) * (ordered[i + 1] - ordered[i])
+        return float(ordered[-1])
+    return float(ordered[i] + (position - i) * (ordered[i + 1] - ordered[i]))
 
 
 @kernel
-def _fourier_normal_equations(mjd, mag, mean, period, normal, rhs):
+def _fourier_normal_equations(
+    mjd: Floats, mag: Floats, mean: float, period: float, normal: Floats, rhs: Floats
+) -> None:
     """Normal equations of mag - mean = c + sum_k a_k sin(2 pi k x) + b_k cos(2 pi k x), x = mjd / period, k <= 3."""
     cosines, sines = np.zeros(N_FOURIER), np.zeros(N_FOURIER)
     cosines[0] = mjd.size
@@ -55,7 +57,7 @@ def _fourier_normal_equations(mjd, mag, mean, period, normal, rhs):
 
 
 @kernel
-def solve_cholesky(normal, rhs, smallest_pivot):
+def solve_cholesky(normal: Floats, rhs: Floats, smallest_pivot: float) -> None:
     """Solve in place (lower triangle of `normal`, `rhs`); terms with a pivot below `smallest_pivot` are set to zero."""
     n = rhs.size
     for i in range(n):
@@ -79,7 +81,7 @@ def solve_cholesky(normal, rhs, smallest_pivot):
 
 
 @kernel
-def _fourier_features(mjd, mag, mean, period, out):
+def _fourier_features(mjd: Floats, mag: Floats, mean: float, period: float, out: Floats) -> None:
     normal, rhs = np.empty((N_FOURIER, N_FOURIER)), np.empty(N_FOURIER)
     _fourier_normal_equations(mjd, mag, mean, period, normal, rhs)
     solve_cholesky(normal, rhs, UNDETERMINED * mjd.size)
@@ -93,7 +95,7 @@ def _fourier_features(mjd, mag, mean, period, out):
 
 
 @kernel
-def _moment_features(mag, mean, variance, out):
+def _moment_features(mag: Floats, mean: float, variance: float, out: Floats) -> None:
     third, fourth = 0.0, 0.0
     for i in range(mag.size):
         d = mag[i] - mean
@@ -104,7 +106,7 @@ def _moment_features(mag, mean, variance, out):
 
 
 @kernel
-def _order_features(mag, magerr, variance, out):
+def _order_features(mag: Floats, magerr: Floats, variance: float, out: Floats) -> None:
     ordered, errors = mag.copy(), magerr.copy()
     sort_pairs(ordered, errors)
     median = percentile(ordered, 0.5)
@@ -127,7 +129,9 @@ def _order_features(mag, magerr, variance, out):
 
 
 @kernel
-def _folded_features(mjd, mag, weighted_mean, weighted_std, period, out):
+def _folded_features(
+    mjd: Floats, mag: Floats, weighted_mean: float, weighted_std: float, period: float, out: Floats
+) -> None:
     """Features of the light curve folded at twice the period."""
     n = mag.size
     times, folded = np.empty(n), mag.copy()
@@ -154,7 +158,7 @@ def _folded_features(mjd, mag, weighted_mean, weighted_std, period, out):
 
 
 @kernel
-def features_given_period(mjd, mag, magerr, period, out):
+def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: float, out: Floats) -> None:
     """Fill `out` (16,) in the order of `features.FEATURES`, from float64 arrays (n,) and a period in days."""
     n = mag.size
     weights, weighted, total = 0.0, 0.0, 0.0

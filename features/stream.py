@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,7 +68,7 @@ def _as_light_curves(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike) -> tuple
 
 def _slices(n: int, threads: int) -> list[tuple[int, int]]:
     edges = np.linspace(0, n, threads + 1).astype(int).tolist()
-    return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [(a, b) for a, b in pairwise(edges) if b > a]
 
 
 def update_many(
@@ -175,4 +176,4 @@ def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool =
     batch = extract_many(mjd[order], mag[order], magerr[order], [0, mjd.size], parity=parity)
     if batch.reasons[0] is not None:
         raise UnusableLightCurve(batch.reasons[0])
-    return batch.features[0]
+    return np.asarray(batch.features[0])

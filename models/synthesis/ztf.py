@@ -32,9 +32,8 @@ MAX_TRIES = 25  # objects drawn for one that passes: faint and quiet ones hardly
 WATCHED = {"alerts": 0.45, "forced": 0.45, "all": 0.1}
 WATCHED_CONSTANT = {"alerts": 0.2, "forced": 0.3, "all": 0.5}
 MIN_ALERTS = 5
-MAX_QUIET = (
-    2.5  # robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae among them
-)
+# Robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae star among them.
+MAX_QUIET = 2.5
 # Class: catalogue type and subtypes of the stars that catalina and asas lack.
 CATALOGUED = {
     "CEP": ("Cep", "F", "1", "2", "12", "F1"),

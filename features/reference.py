@@ -1,0 +1,172 @@
+"""A plain, slow, obviously right version of everything: the kernels are tested against it, nothing else uses it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from features import choose
+from features.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
+
+Floats = NDArray[np.float64]
+
+
+# --- the 16 features, given the period -------------------------------------------------------------------------------
+
+
+def fourier_features(mjd: Floats, mag: Floats, period: float) -> dict[str, float]:
+    """amplitude, r21, r31, phi21, phi31 of an unweighted fit of three harmonics."""
+    x = 2 * np.pi * (mjd / period)
+    model = np.stack([np.ones_like(x)] + [f(k * x) for k in (1, 2, 3) for f in (np.sin, np.cos)], axis=1)
+    _, a1, b1, a2, b2, a3, b3 = np.linalg.lstsq(model, mag, rcond=None)[0]
+    amplitude = np.hypot(a1, b1)
+    f1, f2, f3 = np.arctan(-a1 / b1), np.arctan(-a2 / b2), np.arctan(-a3 / b3)
+    return {
+        "amplitude": amplitude,
+        "r21": np.hypot(a2, b2) / amplitude,
+        "r31": np.hypot(a3, b3) / amplitude,
+        "phi21": f2 - 2 * f1,
+        "phi31": f3 - 3 * f1,
+    }
+
+
+def folded_features(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> dict[str, float]:
+    """phase_cusum, phase_eta, slope_per10, slope_per90 of the light curve folded at twice the period."""
+    weight = 1 / magerr
+    mean = np.sum(weight * mag) / np.sum(weight)
+    std = np.sqrt(np.sum(weight * (mag - mean) ** 2) / np.sum(weight))
+    folded = mjd - np.floor(mjd / (2 * period)) * (2 * period)
+    order = np.lexsort((mag, folded))
+    t, m = folded[order], mag[order]
+    cusum = np.cumsum(m - mean) / (m.size * std)
+    steps, times = np.diff(m), np.diff(t)
+    slopes = times[steps != 0] / steps[steps != 0]
+    return {
+        "phase_cusum": np.ptp(cusum),
+        "phase_eta": np.sum(steps**2) / (m.size - 1) / std**2,
+        "slope_per10": np.percentile(slopes, 10),
+        "slope_per90": np.percentile(slopes, 90),
+    }
+
+
+def shape_features(mag: Floats, magerr: Floats) -> dict[str, float]:
+    """The features that do not depend on time."""
+    weight, median = 1 / magerr, np.median(mag)
+    faint, bright = mag > median, mag <= median
+    v_faint = np.average((mag[faint] - median) ** 2, weights=weight[faint])
+    v_bright = np.average((mag[bright] - median) ** 2, weights=weight[bright])
+    d = (mag - median) / magerr
+    return {
+        "hl_amp_ratio": np.sqrt(v_faint / v_bright),
+        "kurtosis": stats.kurtosis(mag),
+        "quartile31": np.percentile(mag, 75) - np.percentile(mag, 25),
+        "shapiro_w": stats.shapiro(mag).statistic,
+        "skewness": stats.skew(mag),
+        "stetson_k": np.sum(np.abs(d)) / np.sqrt(np.sum(d**2)) / np.sqrt(mag.size),
+    }
+
+
+def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> dict[str, float]:
+    """All 16 features by name."""
+    return {
+        "period": period,
+        **fourier_features(mjd, mag, period),
+        **folded_features(mjd, mag, magerr, period),
+        **shape_features(mag, magerr),
+    }
+
+
+# --- the published period search --------------------------------------------------------------------------------------
+
+
+def published_period(mjd: Floats, mag: Floats) -> float:
+    """Highest peak of the unweighted Lomb-Scargle periodogram on the published grid."""
+    t, y, baseline, n = mjd - mjd[0], mag - mag.mean(), np.ptp(mjd), mjd.size
+    hifac = max(100, int(baseline / n / 0.03 * 2))
+    frequencies = np.arange(1, int(0.5 * 3 * hifac * n) + 1) / (3 * baseline)
+    powers = []
+    for f in frequencies:
+        model = np.stack([np.cos(2 * np.pi * f * t), np.sin(2 * np.pi * f * t)], axis=1)
+        coefficients = np.linalg.lstsq(model, y, rcond=1e-9)[0]
+        powers.append(np.sum((model @ coefficients) ** 2))
+    return float(1 / frequencies[int(np.argmax(powers))])
+
+
+# --- the weighted search ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Light curve of one band: days, magnitudes, errors (n,)."""
+
+    time: Floats
+    mag: Floats
+    magerr: Floats
+
+    def chi2(self, frequency: float, n_harmonics: int) -> tuple[float, Floats]:
+        """Weighted sum of squared residuals, and (cos, sin) amplitudes in magnitudes, with a floating mean."""
+        x = 2 * np.pi * frequency * self.time
+        terms = [f(k * x) for k in range(1, n_harmonics + 1) for f in (np.cos, np.sin)]
+        model = np.stack([np.ones_like(x), *terms], axis=1) / self.magerr[:, None]
+        data = self.mag / self.magerr
+        coefficients = np.linalg.lstsq(model, data, rcond=1e-12)[0]
+        return float(np.sum((data - model @ coefficients) ** 2)), np.asarray(coefficients[1:], np.float64)
+
+
+def power(bands: list[Band], frequency: float, n_harmonics: int) -> float:
+    """Fraction of chi2 about the bands' means that harmonics of `frequency` explain."""
+    constant = sum(band.chi2(0.0, 0)[0] for band in bands)
+    return 1 - sum(band.chi2(frequency, n_harmonics)[0] for band in bands) / constant
+
+
+def grid_frequencies(baseline: float) -> Floats:
+    """All frequencies of the grid, blocks of BLOCK."""
+    span = FIRST_BASELINE
+    while span < baseline:
+        span *= BASELINE_STEP
+    step = 1 / (OVERSAMPLING * span)
+    n_blocks = math.ceil(1 / SHORTEST_PERIOD / step / BLOCK)
+    return np.asarray(step * np.arange(1, n_blocks * BLOCK + 1), np.float64)
+
+
+def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:
+    """(power, frequency) of the highest grid points of the `count` best blocks, best first."""
+    baseline = max(band.time[-1] for band in bands)
+    frequencies = grid_frequencies(baseline)
+    powers = np.array([power(bands, f, 1) if f * baseline >= 1 - 1e-9 else -1.0 for f in frequencies]).reshape(
+        -1, BLOCK
+    )
+    best = np.argsort(-powers.max(axis=1))[:count]
+    rows = frequencies.reshape(-1, BLOCK)
+    return [(float(powers[b].max()), float(rows[b, powers[b].argmax()])) for b in best]
+
+
+def shape(coefficients: Floats) -> tuple[float, float, float, float]:
+    """As choose.shape_of: harmonics 2 and 3 relative to the first, phases from the faintest moment of the first."""
+    h1, h2, h3 = (complex(coefficients[2 * k], coefficients[2 * k + 1]) for k in range(3))
+    second, third = h2 * np.conj((h1 / abs(h1)) ** 2), h3 * np.conj((h1 / abs(h1)) ** 3)
+    return float(second.real / abs(h1)), float(-second.imag / abs(h1)), float(third.real / abs(h1)), abs(h1)
+
+
+def is_half_the_period(frequency: float, gain: float, coefficients: Floats) -> bool:
+    """As choose.is_half_the_period, coefficients in magnitudes."""
+    sharpness, asymmetry, third, amplitude = shape(coefficients)
+    if gain > choose.PROOF and sharpness > choose.ECLIPSE_SHAPE:
+        return True
+    dex = np.log10(frequency)
+    terms = {
+        choose.INTERCEPT: 1.0,
+        choose.PER_DEX_FREQUENCY: dex,
+        choose.PER_ASYMMETRY: np.clip(abs(asymmetry), 0, 1),
+        choose.PER_LOG_GAIN: np.log1p(max(gain, 0)),
+        choose.PER_DEX_AMPLITUDE: np.log10(max(amplitude, 1e-4)),
+        choose.PER_THIRD: np.clip(third, -1, 1),
+        choose.PER_SHARPNESS: np.clip(sharpness, -choose.SHARPNESS_LIMIT, choose.SHARPNESS_LIMIT),
+        choose.PER_EXCESS: np.clip(sharpness - choose.EXCESS_FROM, 0, choose.EXCESS_LIMIT),
+        choose.OVERTONE_STRIP: np.exp(-0.5 * ((dex - choose.OVERTONE_CENTRE) / choose.OVERTONE_WIDTH) ** 2),
+        choose.PER_DEX_FAST: max(0.0, dex - choose.FAST),
+        choose.PER_DEX_SLOW: max(0.0, choose.BELOW - dex),
+    }
+    return bool(sum(weight * value for weight, value in terms.items()) > 0)

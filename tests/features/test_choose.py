@@ -1,0 +1,54 @@
+"""The decision between a period and its multiples."""
+
+import numpy as np
+import pytest
+
+from features import choose, find_period, reference
+from features.simulated import light_curve
+
+
+def test_shape_is_that_of_complex_amplitudes() -> None:
+    for coefficients in np.random.default_rng(1).normal(size=(50, 6)):
+        np.testing.assert_allclose(choose.shape_of(coefficients), reference.shape(coefficients), rtol=1e-6)
+
+
+def test_sharp_minima_are_eclipses_and_fast_rises_are_not() -> None:
+    phase = np.linspace(0, 1, 200, endpoint=False)
+
+    def fit(mag: np.ndarray) -> np.ndarray:
+        return np.array([2 * np.mean(mag * f(2 * np.pi * k * phase)) for k in (1, 2, 3) for f in (np.cos, np.sin)])
+
+    eclipse = np.exp(-0.5 * ((phase - 0.5) / 0.05) ** 2)  # fainter for a short time
+    flare = -eclipse
+    sawtooth = (phase * 1.0) % 1  # fades slowly, brightens at once
+    assert choose.shape_of(fit(eclipse))[0] > 0.5
+    assert choose.shape_of(fit(flare))[0] < -0.5
+    assert abs(choose.shape_of(fit(sawtooth))[1]) > 0.4
+    assert abs(choose.shape_of(fit(eclipse))[1]) < 1e-6
+
+
+def test_log_odds_are_the_sum_of_their_terms() -> None:
+    rng = np.random.default_rng(2)
+    answers = set()
+    for _ in range(2000):
+        coefficients = rng.normal(size=6) * [1, 1, 0.3, 0.3, 0.15, 0.15]
+        frequency, gain, deviation = 10 ** rng.uniform(-2, 1.3), rng.uniform(0, 80), 10 ** rng.uniform(-2, 0)
+        found = choose.is_half_the_period(frequency, gain, deviation, coefficients)
+        assert found == reference.is_half_the_period(frequency, gain, deviation * coefficients)
+        answers.add(bool(found))
+    assert answers == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_least"), [("rrab", 0.95), ("rrc", 0.9), ("cepheid", 0.9), ("contact_binary", 0.85)]
+)
+def test_right_period(kind: str, at_least: float) -> None:
+    rng = np.random.default_rng(3)
+    curves = [light_curve(kind, 200, 1000.0, rng) for _ in range(40)]
+    ratios = np.array([find_period(c.mjd, c.mag, c.magerr).period / c.period for c in curves])
+    assert np.mean(np.abs(ratios - 1) < 0.01) >= at_least
+
+
+def test_gain_is_a_log_likelihood_ratio() -> None:
+    assert choose.gain_of(100, 0.75, 0.5) == pytest.approx(100 * np.log(2))
+    assert np.isfinite(choose.gain_of(100, 1.0, 1.0))

@@ -1,0 +1,106 @@
+"""Whatever comes in: a named reason, or finite features that do not depend on the state."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import features
+from features.check import REASONS
+
+COSTLY = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+finite = st.floats(-1e3, 1e3, allow_nan=False)
+
+
+@st.composite
+def light_curves(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ties, gaps, dense nights, outliers, few and many epochs, errors over six orders of magnitude."""
+    n = draw(st.one_of(st.integers(0, 30), st.sampled_from([100, 1000, 5000])))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    baseline = draw(st.sampled_from([0.0, 1e-3, 0.05, 0.3, 3.0, 300.0, 3000.0, 30000.0]))
+    mjd = rng.uniform(0, baseline, n)
+    if draw(st.booleans()):
+        mjd = np.floor(mjd * draw(st.sampled_from([1.0, 24.0])))  # ties, on the day or the hour
+    if draw(st.booleans()):
+        mjd[mjd > baseline / 3] += baseline  # a gap
+    mag = draw(finite) + draw(st.sampled_from([0.0, 1e-7, 1e-3, 0.1, 3.0])) * rng.normal(size=n)
+    if draw(st.booleans()):
+        mag = np.round(mag, draw(st.integers(0, 2)))
+    magerr = 10 ** rng.uniform(-5, draw(st.sampled_from([-4.9, -2.0, 1.0])), n)
+    if n and draw(st.booleans()):
+        mag[rng.integers(n)] += draw(finite)
+        magerr[rng.integers(n)] = draw(st.sampled_from([1e-9, 1e-3, 99.0]))
+    return np.sort(mjd), mag, magerr
+
+
+@COSTLY
+@given(light_curves())
+def test_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    n = light_curve[0].size
+    earlier = tuple(column[: n - n // 10] for column in light_curve)
+    first = features.update_many([None], *earlier, [0, len(earlier[0])])
+    streamed = features.update_many(first.states, *light_curve, [0, n])
+    fresh = features.update_many([None], *light_curve, [0, n])
+    assert streamed.features.tobytes() == fresh.features.tobytes()
+    assert (streamed.reasons, streamed.periods) == (fresh.reasons, fresh.periods)
+    reason, period = fresh.reasons[0], fresh.periods[0]
+    if reason is None:
+        assert np.isfinite(fresh.features).all()
+        assert period is not None
+        assert 0 < period.period <= np.ptp(light_curve[0]) * (1 + 1e-9)
+        assert 0 <= period.false_alarm_probability <= 1
+    else:
+        assert reason in REASONS
+        assert period is None
+        assert np.isnan(fresh.features).all()
+
+
+@COSTLY
+@given(light_curves())
+def test_parity_gives_a_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    if light_curve[0].size > 200 or (light_curve[0] > 1000).any():
+        return  # its grid grows with both
+    batch = features.extract_many(*light_curve, [0, light_curve[0].size], parity=True)
+    assert (batch.reasons[0] is None) == bool(np.isfinite(batch.features).all())
+
+
+def usable() -> list[np.ndarray]:
+    mjd = np.linspace(0, 30, 40) ** 1.01
+    return [mjd, 15 + np.sin(mjd), np.full(40, 0.1)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "column", "value"),
+    [
+        ("non_finite", 0, np.nan),
+        ("non_finite", 1, np.inf),
+        ("non_finite", 2, np.nan),
+        ("invalid_errors", 2, 0.0),
+        ("invalid_errors", 2, -0.1),
+        ("invalid_errors", 2, 1e9),
+        ("invalid_magnitudes", 1, -9999.0),
+        ("not_sorted", 0, 100.0),
+    ],
+)
+def test_one_bad_epoch(reason: str, column: int, value: float) -> None:
+    light_curve = usable()
+    light_curve[column][7] = value
+    assert features.extract_many(*light_curve, [0, 40]).reasons == [reason]
+
+
+def test_reasons_of_whole_light_curves() -> None:
+    mjd, mag, magerr = usable()
+    half = np.where(np.arange(40) < 25, 15.0, mag + 3)
+    cases = {
+        "too_few_epochs": (mjd[:6], mag[:6], magerr[:6]),
+        "one_time": (np.full(40, 5.0), mag, magerr),
+        "constant_magnitude": (mjd, np.full(40, 15.0), magerr),
+        "half_constant": (mjd, half, magerr),
+        "baseline_too_short": (mjd * 1e-3, mag, magerr),
+        "baseline_too_long": (mjd * 1e3, mag, magerr),
+    }
+    for reason, light_curve in cases.items():
+        with pytest.raises(features.UnusableLightCurve) as caught:
+            features.extract(*light_curve)
+        assert caught.value.reason == reason
+        assert reason in str(caught.value)

@@ -1,0 +1,59 @@
+"""The 16 features given the period are those of numpy and scipy."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from features import FEATURES, reference
+from features.folder import read_light_curves
+from features.shapiro import shapiro_w
+from features.sorting import sort_pairs
+from features.statistics import features_given_period
+from tests.features.sources import SOURCES, Arrays, any_source
+
+FOURIER = ("amplitude", "phi21", "phi31", "r21", "r31")  # determined to what the fit's conditioning leaves
+
+
+def compare(light_curve: Arrays, period: float) -> None:
+    out = np.empty(len(FEATURES))
+    features_given_period(*light_curve, period, out)
+    expected = reference.features_given_period(*light_curve, period)
+    for name, found in zip(FEATURES, out, strict=True):
+        tolerance = 1e-5 if name in FOURIER else 1e-6
+        assert found == pytest.approx(expected[name], rel=tolerance, abs=1e-9), name
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("period", [0.0731234567, 0.618033988, 7.3123456789])
+def test_simulated(source: str, period: float) -> None:
+    compare(any_source(source), min(period, 0.11) if source == "dense_night" else period)
+
+
+@pytest.mark.parametrize("survey", ["asas", "catalina", "eros1", "hipparcos", "ogle2", "ztf_field"])
+def test_real(survey: str, data_dir: Path) -> None:
+    curves = read_light_curves(data_dir / "lightcurves" / survey)
+    for i in range(0, len(curves), len(curves) // 20):
+        part = slice(curves.offsets[i], curves.offsets[i + 1])
+        light_curve = curves.mjd[part], curves.mag[part], curves.magerr[part]
+        if light_curve[0].size >= 20:
+            compare(light_curve, 0.73124567891)
+
+
+@pytest.mark.parametrize("n", [7, 8, 11, 12, 100, 999, 4999])
+def test_shapiro_wilk_is_scipys(n: int) -> None:
+    values = np.sort(np.random.default_rng(n).standard_t(4, n))
+    assert shapiro_w(values, values.var()) == pytest.approx(stats.shapiro(values).statistic, rel=1e-7)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 24, 25, 26, 500])
+@pytest.mark.parametrize("distinct", [1, 3, 10**6])
+def test_pairs_are_sorted_by_key_then_value(n: int, distinct: int) -> None:
+    rng = np.random.default_rng(n + distinct)
+    keys, values = rng.integers(0, distinct, n).astype(float), rng.integers(0, 5, n).astype(float)
+    expected = np.lexsort((values, keys))
+    sorted_keys, sorted_values = keys.copy(), values.copy()
+    sort_pairs(sorted_keys, sorted_values)
+    np.testing.assert_array_equal(sorted_keys, keys[expected])
+    np.testing.assert_array_equal(sorted_values, values[expected])

@@ -1,0 +1,184 @@
+"""A stream's results are those of the light curve alone, whatever state comes with it, and states are never trusted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import features
+from features import simulated as sources
+from features.analyse import LOOKED_AT, N_COLUMNS, period_and_state
+from features.folder import read_light_curves
+from features.state import HEADER
+from tests.features.sources import SOURCES, Arrays, any_source, arrays, simulated
+
+
+def same(a: features.Update, b: features.Update) -> bool:
+    return a.features.tobytes() == b.features.tobytes() and a.period == b.period
+
+
+def head(light_curve: Arrays, n: int) -> Arrays:
+    return light_curve[0][:n], light_curve[1][:n], light_curve[2][:n]
+
+
+def without_state_at(light_curve: Arrays, n: int) -> features.Update:
+    return features.update(None, *head(light_curve, n))
+
+
+def growing(source: str) -> Iterator[tuple[Arrays, list[int]]]:
+    light_curve = any_source(source)
+    yield light_curve, list(range(25, light_curve[0].size + 1))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_growing_light_curve(source: str) -> None:
+    for light_curve, steps in growing(source):
+        state: bytes | None = None
+        for n in steps:
+            streamed = features.update(state, *head(light_curve, n))
+            assert same(streamed, without_state_at(light_curve, n))
+            state = streamed.state
+
+
+@pytest.mark.parametrize("survey", ["asas", "catalina", "ztf_field"])
+def test_growing_real_light_curves(survey: str, data_dir: Path) -> None:
+    curves = read_light_curves(data_dir / "lightcurves" / survey)
+    sizes = np.diff(curves.offsets)
+    for i in np.random.default_rng(1).choice(np.flatnonzero(sizes > 60), 5, replace=False):
+        part = slice(curves.offsets[i], curves.offsets[i + 1])
+        light_curve = curves.mjd[part], curves.mag[part], curves.magerr[part]
+        state: bytes | None = None
+        for n in range(40, sizes[i], 7):
+            streamed = features.update(state, *head(light_curve, n))
+            assert same(streamed, without_state_at(light_curve, n))
+            state = streamed.state
+
+
+@pytest.mark.parametrize("kind", sources.KINDS)
+def test_epochs_that_come_late_and_in_any_order(kind: str) -> None:
+    mjd, mag, magerr = arrays(sources.light_curve(kind, 120, 400.0, np.random.default_rng(5)))
+    arrival = np.random.default_rng(6).permutation(120)
+    state: bytes | None = None
+    for n in range(30, 121, 5):
+        seen = np.sort(arrival[:n])
+        streamed = features.update(state, mjd[seen], mag[seen], magerr[seen])
+        assert same(streamed, features.update(None, mjd[seen], mag[seen], magerr[seen]))
+        state = streamed.state
+
+
+def test_asof_ignores_later_epochs_and_keeps_the_state_that_covers_them() -> None:
+    light_curve = simulated("rrab")
+    state = features.update(None, *light_curve).state
+    view = features.update(state, *light_curve, asof=float(light_curve[0][49]))
+    assert same(view, without_state_at(light_curve, 50))
+    assert view.state == state
+    early = without_state_at(light_curve, 40).state
+    view = features.update(early, *light_curve, asof=float(light_curve[0][49]))
+    assert same(view, without_state_at(light_curve, 50))
+    assert view.state == features.update(early, *head(light_curve, 50)).state  # it covers what was seen, no more
+
+
+def changed(light_curve: Arrays) -> Iterator[Arrays]:
+    """Histories of which the state is not a part: an epoch removed, a magnitude, an error or a time changed."""
+    mjd, mag, magerr = light_curve
+    yield np.delete(mjd, 10), np.delete(mag, 10), np.delete(magerr, 10)
+    for column in range(3):
+        other = [mjd.copy(), mag.copy(), magerr.copy()]
+        other[column][10] *= 1 + 1e-12
+        yield other[0], other[1], other[2]
+
+
+def test_state_of_another_history_is_ignored() -> None:
+    light_curve = simulated("noise")
+    state = features.update(None, *light_curve).state
+    for other in changed(light_curve):
+        assert same(features.update(state, *other), features.update(None, *other))
+    stranger = features.update(None, *simulated("rrab")).state
+    assert same(features.update(stranger, *light_curve), features.update(None, *light_curve))
+
+
+def test_state_of_a_shorter_grid_is_ignored() -> None:
+    mjd, mag, magerr = arrays(sources.light_curve("rrc", 100, 900.0, np.random.default_rng(2)))
+    early = features.update(None, mjd[:50], mag[:50], magerr[:50])
+    assert early.state is not None
+    later = features.update(early.state, mjd, mag, magerr)
+    assert later.state is not None
+    assert len(later.state) > len(early.state) + 4 * 50  # more blocks, not only more epochs
+    assert same(later, features.update(None, mjd, mag, magerr))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_corrupt_state_is_ignored(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    light_curve = simulated("sine")
+    sound = features.update(None, *light_curve).state
+    assert sound is not None
+    broken = bytearray(sound)
+    broken[rng.integers(len(broken))] ^= 1 << int(rng.integers(8))
+    states = [bytes(broken), sound[: rng.integers(len(sound))], sound + bytes(8), bytes(len(sound)), b"x", b"",
+              rng.bytes(len(sound)), sound[:HEADER]]  # fmt: skip
+    fresh = features.update(None, *light_curve)
+    for state in states:
+        assert same(features.update(state, *light_curve), fresh)
+
+
+def test_state_saves_the_search() -> None:
+    """Otherwise all the above would hold of a state that is never used."""
+    mjd, mag, magerr = arrays(sources.light_curve("noise", 300, 1000.0, np.random.default_rng(3)))
+    state, row = np.zeros(0, np.uint8), np.empty(N_COLUMNS)
+    shares = []
+    for n in range(250, 300):
+        new = np.empty(20000, np.uint8)
+        size = period_and_state(mjd, mag, magerr, n, state, new, row)
+        state = new[:size]
+        shares.append(row[LOOKED_AT])
+    assert np.mean(shares[1:]) < 0.2
+
+
+def test_a_batch_is_its_light_curves_whatever_the_threads() -> None:
+    light_curves = [simulated(kind, n) for kind, n in zip(sources.KINDS, range(20, 120, 10), strict=True)]
+    light_curves.insert(3, (np.array([1.0]), np.array([2.0]), np.array([0.1])))
+    mjd, mag, magerr = (np.concatenate(parts) for parts in zip(*light_curves, strict=True))
+    offsets = np.cumsum([0, *(c[0].size for c in light_curves)])
+    states = [None] * len(light_curves)
+    one, three = (features.update_many(states, mjd, mag, magerr, offsets, threads=n) for n in (1, 3))
+    assert one.features.tobytes() == three.features.tobytes()
+    assert (one.periods, one.states, one.reasons) == (three.periods, three.states, three.reasons)
+    for i, light_curve in enumerate(light_curves):
+        if i == 3:
+            assert (one.periods[i], one.states[i], one.reasons[i]) == (None, None, "too_few_epochs")
+            assert np.isnan(one.features[i]).all()
+        else:
+            single = features.update(None, *light_curve)
+            assert one.features[i].tobytes() == single.features.tobytes()
+            assert (one.periods[i], one.states[i], one.reasons[i]) == (single.period, single.state, None)
+    again = features.update_many(one.states, mjd, mag, magerr, offsets)
+    assert again.features.tobytes() == one.features.tobytes()
+    extracted = features.extract_many(mjd, mag, magerr, offsets, threads=2)
+    assert extracted.features.tobytes() == one.features.tobytes()
+    assert extracted.reasons == one.reasons
+
+
+def test_extract_takes_any_order_and_single_precision() -> None:
+    mjd, mag, magerr = simulated("cepheid")
+    order = np.random.default_rng(4).permutation(mjd.size)
+    expected = features.extract(mjd, mag.astype(np.float32), magerr.astype(np.float32))
+    found = features.extract(mjd[order], mag[order].astype(np.float32), magerr[order].astype(np.float32))
+    assert found.tobytes() == expected.tobytes()
+
+
+def test_empty_batch() -> None:
+    result = features.update_many([], [], [], [], [0])
+    assert result.features.shape == (0, 16)
+
+
+def test_wrong_arguments_say_what_is_wrong() -> None:
+    with pytest.raises(ValueError, match="1 states for 2"):
+        features.update_many([None], [1.0, 2.0], [1.0, 2.0], [0.1, 0.1], [0, 1, 2])
+    with pytest.raises(ValueError, match="one length"):
+        features.update(None, [1.0, 2.0], [1.0], [0.1, 0.1])
+    with pytest.raises(ValueError, match="offsets"):
+        features.extract_many([1.0], [1.0], [0.1], [0, 5])
+    with pytest.raises(ValueError, match="asof"):
+        features.update_many([None], [1.0], [1.0], [0.1], [0, 1], asof=[1.0, 2.0])
