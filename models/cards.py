@@ -21,7 +21,10 @@ from models.taxonomy import RESIDUAL
 def save(
     trained: Trained, folder: Path, *, survey: str, bands: tuple[str, ...], notes: dict[str, Any]
 ) -> dict[str, Any]:
-    """Writes the network and card.json, and returns the card; notes are what a reader wants to know: training set, scores, origin."""
+    """Writes the network and card.json, and returns the card.
+
+    notes: what a reader wants to know: training set, scores, origin.
+    """
     network = to_tflite(trained.network)
     sha256 = hashlib.sha256(network).hexdigest()
     card = {

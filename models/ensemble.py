@@ -9,7 +9,7 @@ from scipy.special import softmax
 from tensorflow import keras
 
 from features import FEATURES
-from models import calibration, network, scaling, splits, training
+from models import calibration, network, scaling, splits, taxonomy, training
 from models.calibration import Calibration
 from models.network import Architecture
 from models.scaling import Scaler
@@ -60,8 +60,13 @@ def train(
     seed: int,
     on_check: Callable[[int, int], None] | None = None,
 ) -> Trained:
-    """Trains on every object of a table; its labels are the classes."""
+    """Trains on every object of a table; its labels are the classes.
+
+    Raises ModelError for a label that is not in the taxonomy.
+    """
     classes, target = np.unique(table.label, return_inverse=True)
+    for label in classes.tolist():
+        taxonomy.class_id(label)  # now, not after the training
     fold = splits.folds(table.label, np.array([splits.star(name) for name in table.object_id]), FOLDS, seed)
     scaler = source.scaler if source else scaling.fit(table.features, FEATURES)
     architecture = source.architecture if source else recipe.architecture
