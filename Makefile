@@ -1,9 +1,10 @@
 # Needs Python >= 3.11 with venv, and make; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+export STARSIEVE_DATA ?= ../shared/data
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test lint lock
+.PHONY: setup demo test lint networks lock
 
 setup: .venv/run
 
@@ -27,6 +28,10 @@ lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Rebuilds every network in models/weights from the real data.
+networks: .venv/dev
+	$(BIN)/starsieve models build
 
 # Pins every requirement with its hashes; needs uv. Index addresses are left out on purpose.
 lock:

@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from broker.settings import KafkaSettings, Settings, SettingsError, load
 from features.cli import bench_app, features_command
+from models.cli import mount as mount_networks
 
 app = typer.Typer(
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
@@ -217,6 +218,7 @@ def version() -> None:
 
 app.command("features")(features_command)
 app.add_typer(bench_app, name="bench")
+mount_networks(app)
 
 
 def main() -> None:

@@ -168,10 +168,6 @@ class Publisher:
         threading.Thread(target=send, args=(self._producer,), daemon=True).start()
         sent.result(_CALL_S + 1)
 
-    def close(self) -> None:
-        """Lets go of the connection; no transaction is open between calls of `publish`."""
-        self._producer.flush(_CALL_S)
-
     def _start(self) -> None:
         self._producer = Producer(self._config, logger=_Logger())
         for attempt in self._attempts():

@@ -29,7 +29,8 @@ class KafkaSettings(BaseModel):
     @property
     def connection(self) -> dict[str, str | int | float | bool]:
         """What every librdkafka client of this cluster is given."""
-        return {"bootstrap.servers": self.bootstrap_servers, **self.options}
+        # 1 s between attempts to reconnect: librdkafka's own 0.1 s floods the log while Kafka is away.
+        return {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.ms": 1000, **self.options}
 
     @model_validator(mode="after")
     def _never_eat_own_output(self) -> Self:

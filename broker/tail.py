@@ -102,7 +102,7 @@ class LiveTable:
 
     def render(self) -> Group:
         """What to show now."""
-        table = Table("object", "epochs", "period [d]", "class", "probability", title="starsieve")
+        table = Table("object", "epochs", "period (d)", "class", "probability", title="starsieve")
         for outcome in self._newest:
             name, probability = top_class(outcome)
             best = max(outcome["bands"], key=lambda band: band["epochs"])

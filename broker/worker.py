@@ -57,7 +57,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
         Worker(settings, consumer, publisher, light_curves, classifier, stop).run()
     finally:
         consumer.close()
-        publisher.close()
         store.close()
         log.info("stopped")
 

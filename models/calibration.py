@@ -16,19 +16,24 @@ STIFFNESS = 1.0  # pull of every class's shift to zero, in objects: a class with
 
 @dataclass(frozen=True)
 class Calibration:
-    """p' ~ exp(sharpness log p + shift)."""
+    """p' ~ exp(sharpness log p + shift) among the known classes; what Residual has got, it keeps."""
 
     sharpness: float
     shift: Floats  # (classes,)
 
     def __call__(self, probabilities: Floats) -> Floats:
-        """Calibrated probabilities (n, classes), rows summing to 1."""
-        return np.asarray(softmax(self.sharpness * np.log(np.maximum(probabilities, SMALLEST)) + self.shift, axis=1))
+        """Calibrated probabilities (n, classes + 1), Residual last, rows summing to 1."""
+        residual = probabilities[:, -1:] / probabilities.sum(axis=1, keepdims=True)
+        logits = self.sharpness * np.log(np.maximum(probabilities[:, :-1], SMALLEST)) + self.shift
+        return np.concatenate([softmax(logits, axis=1) * (1 - residual), residual], axis=1)
 
 
 def fit(probabilities: Floats, truth: Ints) -> Calibration:
-    """Maximum likelihood on objects that the network was not trained on, in their natural mix."""
-    logs = np.log(np.maximum(probabilities, SMALLEST))
+    """Maximum likelihood on objects that the network was not trained on, in their natural mix.
+
+    probabilities (n, classes + 1), Residual last; truth (n,).
+    """
+    logs = np.log(np.maximum(probabilities[:, :-1], SMALLEST))
     n, classes = logs.shape
     hot = np.eye(classes)[truth]
 

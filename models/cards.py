@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
 from tensorflow import keras
 
 from features import FEATURES
@@ -12,10 +15,16 @@ from models import taxonomy
 from models.ensemble import Trained
 from models.serving import CARD, NETWORK
 from models.tables import MIN_EPOCHS
+from models.taxonomy import RESIDUAL
 
 
-def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], notes: dict[str, Any]) -> None:
-    """Writes the network and card.json; notes are what a reader wants to know: training set, scores, origin."""
+def save(
+    trained: Trained, folder: Path, *, survey: str, bands: tuple[str, ...], notes: dict[str, Any]
+) -> dict[str, Any]:
+    """Writes the network and card.json, and returns the card.
+
+    notes: what a reader wants to know: training set, scores, origin.
+    """
     network = to_tflite(trained.network)
     sha256 = hashlib.sha256(network).hexdigest()
     card = {
@@ -23,8 +32,8 @@ def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], no
         "name": f"starsieve-{survey}",
         "version": sha256[:8],
         "sha256": sha256,
-        "classes": list(trained.classes),
-        "class_ids": [taxonomy.class_id(label) for label in trained.classes],
+        "classes": [*trained.classes, RESIDUAL],
+        "class_ids": [taxonomy.class_id(label) for label in (*trained.classes, RESIDUAL)],
         "bands": list(bands),
         "min_epochs": MIN_EPOCHS,
         "features": list(FEATURES),
@@ -38,14 +47,14 @@ def save(trained: Trained, folder: Path, survey: str, bands: tuple[str, ...], no
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(network)
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    return card
 
 
 def to_tflite(network: keras.Model) -> bytes:
     """The network as a LiteRT file: scaled features (n, inputs) to the members' mean probabilities (n, classes)."""
-    import tensorflow as tf  # noqa: PLC0415
-
     probabilities = keras.layers.Softmax()(network.output)
     mean = keras.layers.GlobalAveragePooling1D()(probabilities)
     serving = keras.Model(network.input, mean)
-    content: bytes = tf.lite.TFLiteConverter.from_keras_model(serving).convert()
+    with redirect_stdout(StringIO()):  # the converter prints a page about its own business
+        content: bytes = tf.lite.TFLiteConverter.from_keras_model(serving).convert()
     return content

@@ -1,6 +1,7 @@
 """A classifier against labelled light curves it was not trained on."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from models import ModelError, evaluation
 from models.serving import Classifier
 from models.tables import Table
+from models.taxonomy import RESIDUAL
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,11 +25,12 @@ def answers(classifier: Classifier, table: Table) -> Floats:
 
 
 def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict[str, Any]:
-    """All scores of the answers (n, classes) about the objects of a table.
+    """All scores of the answers (n, classes + 1), Residual last, about the objects of a table.
 
     Objects of classes that the network doesn't have are left out and counted; objects without an answer are wrong.
     Raises ModelError if no object is left.
     """
+    classes = tuple(name for name in classes if name != RESIDUAL)
     known = np.isin(table.label, classes)
     if not known.any():
         raise ModelError(f"none of the labels is a class of this network: it has {', '.join(classes)}")
@@ -45,3 +48,23 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
     scores["left_out"] = dict(Counter(table.label[~known].tolist()))
     scores["not_classified"] = dict(Counter(table.reason[known][~answered].tolist()))
     return scores
+
+
+def unfamiliar(probabilities: Floats, strange: Floats) -> float:
+    """AUROC of Residual: objects of the network's classes (n, classes + 1) against others (m, classes + 1)."""
+    inside, outside = (answers[~np.isnan(answers[:, -1]), -1] for answers in (probabilities, strange))
+    return evaluation.auroc(inside, outside)
+
+
+def write(classifier: Classifier, table: Table, probabilities: Floats, path: Path) -> None:
+    """Writes a Parquet file: object_id, class (most probable), reason (why there is none), a column for each class."""
+    import pyarrow as pa  # noqa: PLC0415 (an extra)
+    from pyarrow import parquet  # noqa: PLC0415
+
+    answered = ~np.isnan(probabilities[:, 0])
+    best = np.where(answered, np.array(classifier.classes)[np.nan_to_num(probabilities).argmax(axis=1)], None)
+    columns = {name: probabilities[:, number] for number, name in enumerate(classifier.classes)}
+    table_out = pa.table(
+        {"object_id": table.object_id, "class": pa.array(best, pa.string()), "reason": table.reason, **columns}
+    )
+    parquet.write_table(table_out, path)

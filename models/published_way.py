@@ -19,13 +19,16 @@ VALIDATION = 5  # one in so many objects chooses the epoch
 NO_CLIP = 1e6
 
 
-def transfer(table: Table, source: Source | None, seed: int) -> Trained:
-    """Replaces the last layer and the norm behind it and trains everything; without a source, from scratch."""
+def transfer(table: Table, source: Source, seed: int, *, load: bool = True) -> Trained:
+    """Replaces the last layer and the norm behind it and trains everything; from scratch if nothing is to be loaded.
+
+    The source is the published network. The answers have a Residual class that is never chosen.
+    """
     classes, target = np.unique(table.label, return_inverse=True)
     chooses = splits.folds(table.label, table.object_id, VALIDATION, seed)[table.owner] == 0
     scaler = _fit_scaler(table.features[~chooses], source)
-    model = network.build(network.PUBLISHED, scaler.inputs, len(classes), seed)
-    if source:
+    model = network.build(network.PUBLISHED, scaler.inputs, len(classes) + 1, seed)
+    if load:
         source.load(model)
     inputs, labels = scaler(table.features), target[table.owner]
     model.compile(
@@ -46,12 +49,12 @@ def transfer(table: Table, source: Source | None, seed: int) -> Trained:
     )
     model.set_weights(best.weights)
     untouched = calibration.Calibration(1.0, np.zeros(len(classes)))
-    return Trained(model, scaler, tuple(classes.tolist()), untouched, np.full((len(target), len(classes)), np.nan))
+    return Trained(model, scaler, tuple(classes.tolist()), untouched, np.zeros(len(target), dtype=np.int64))
 
 
-def _fit_scaler(features: npt.NDArray[np.float64], source: Source | None) -> Scaler:
+def _fit_scaler(features: npt.NDArray[np.float64], source: Source) -> Scaler:
     """Minima, medians and standard deviations of the target set, of the logarithms that the source takes."""
-    if source is None or source.scaler.minimum is None:
+    if source.scaler.minimum is None:
         raise ValueError("the published way starts from the published network")
     logged = ~np.isnan(source.scaler.minimum)
     minimum = np.where(logged, features.min(axis=0), np.nan)

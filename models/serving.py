@@ -57,6 +57,12 @@ class Classifier:
         """
         return self._calibration(combine(self.probabilities(features), epochs, objects))
 
+    def self_test(self) -> None:
+        """Raises ModelError if the network does not answer with probabilities."""
+        answer = self.classify(np.ones((1, len(FEATURES))), np.array([self.min_epochs]), np.array([0]))
+        if not np.isclose(answer.sum(), 1):
+            raise ModelError(f"the network of {self.survey} is broken: its probabilities sum to {answer.sum()}")
+
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Class probabilities (n, classes) of every row by itself."""
         inputs = self._scaler(features)

@@ -48,6 +48,12 @@ class Table:
             self.reason[objects],
         )
 
+    def own(self) -> "Table":
+        """Without the worsened views."""
+        rows = self.view == 0
+        parts = (self.owner[rows], self.epochs[rows], self.features[rows], self.view[rows])
+        return Table(self.object_id, self.label, *parts, self.reason)
+
 
 def stack(tables: Sequence[Table]) -> Table:
     """Rows of several tables of the same objects (a star observed in several ways) in one table."""

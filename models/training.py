@@ -33,7 +33,7 @@ def fit(
     validation: Array,
     schedule: Schedule,
     seed: int,
-    on_check: Callable[[int, float], None] | None = None,
+    on_check: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[np.float64]:
     """Trains a network in place; returns each member's validation loss at the epoch it was kept at.
 
@@ -83,7 +83,7 @@ def fit(
         best = np.where(better, loss, best)
         kept = [_take(better, new, old) for new, old in zip(network.get_weights(), kept, strict=True)]
         if on_check:
-            on_check((check + 1) * steps, float(loss.mean()))
+            on_check((check + 1) * steps, schedule.steps)
     network.set_weights(kept)
     return best
 

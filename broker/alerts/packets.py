@@ -22,3 +22,5 @@ def _alert(record: avro.Record, survey: str) -> Alert | AlertError:
         return SURVEYS[survey](record)
     except AlertError as error:
         return error
+    except Exception as error:  # a packet that we have a bug for must not hold up all others
+        return AlertError("internal_error", f"{type(error).__name__}: {error}")

@@ -32,9 +32,8 @@ MAX_TRIES = 25  # objects drawn for one that passes: faint and quiet ones hardly
 WATCHED = {"alerts": 0.45, "forced": 0.45, "all": 0.1}
 WATCHED_CONSTANT = {"alerts": 0.2, "forced": 0.3, "all": 0.5}
 MIN_ALERTS = 5
-MAX_QUIET = (
-    2.5  # robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae among them
-)
+# Robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae star among them.
+MAX_QUIET = 2.5
 # Class: catalogue type and subtypes of the stars that catalina and asas lack.
 CATALOGUED = {
     "CEP": ("Cep", "F", "1", "2", "12", "F1"),
@@ -43,7 +42,7 @@ CATALOGUED = {
     "T2CEP": ("T2Cep",),
 }
 GIANTS = {"LPV_Mira": ("LPV", "Mira"), "LPV_SRV": ("LPV", "SRV")}
-# Class: survey and label of real ZTF light curves that are used as they are, for up to half of the class.
+# Class: survey and label of real ZTF light curves.
 REAL = {"NONVAR": ("ztf_field", "FIELD"), "SN": ("ztf_snia", "SNIA")}
 LABELS = ("RRAB", "RRC", "RRD", "CEP", "T2CEP", "DSCT", "EA", "EW", "LPV", "ROT", "QSO", "SN", "NONVAR")
 
@@ -51,7 +50,10 @@ LABELS = ("RRAB", "RRC", "RRD", "CEP", "T2CEP", "DSCT", "EA", "EW", "LPV", "ROT"
 def ztf_light_curves(
     data_dir: Path, n_per_class: int, seed: int, object_ids: Collection[str] | None = None
 ) -> Iterator[LightCurves]:
-    """Yield up to n_per_class light curves in g and r of each of LABELS, in chunks of one class.
+    """Yield up to n_per_class synthetic light curves in g and r of each of LABELS, in chunks of one class.
+
+    On top of them come, as they are, all real ones that may be used of constant stars and supernovae: real constants
+    as training data halved the share of other ztf_field stars called periodic, where better noise did nothing.
 
     data_dir: with lightcurves/, catalogs/ and alerts/. object_ids: the real stars (of catalina, asas, the OGLE-III
     catalogue, ztf_field and ztf_snia) that may be used; None: all. Every light curve has at least 20 points in one
@@ -64,10 +66,8 @@ def ztf_light_curves(
     histories = read_histories(data_dir / "alerts" / "ztf_avro")
     for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
         rng = np.random.default_rng(class_seed)
+        yield from _real(data_dir, label, allowed)
         count = 0
-        for chunk in _real(rng, data_dir, label, n_per_class // 2, allowed):
-            count += len(chunk)
-            yield chunk
         draws = _draws(rng, label, catalog, surveys, n_per_class, allowed)
         for _ in range(MAX_TRIES * n_per_class // BATCH + 1):
             if count >= n_per_class or not draws:
@@ -164,19 +164,18 @@ def _as_of(rng: np.random.Generator, exposures: Exposures, alerts: Alerts, i: in
     return chosen[: last + 1]
 
 
-def _real(
-    rng: np.random.Generator, data_dir: Path, label: str, limit: int, allowed: frozenset[str] | None
-) -> Iterator[LightCurves]:
-    """Real ZTF light curves of a class as they are, at most `limit`, those with MIN_EPOCHS in a band."""
+def _real(data_dir: Path, label: str, allowed: frozenset[str] | None) -> Iterator[LightCurves]:
+    """Real ZTF light curves of a class as they are, those with MIN_EPOCHS in a band."""
     if label not in REAL:
         return
     name, survey_label = REAL[label]
     survey = read_survey(data_dir / "lightcurves" / name)
-    order = rng.permutation(np.flatnonzero(survey.label == survey_label))
-    usable = [i for i in order.tolist() if allowed is None or survey.object_id[i] in allowed]
+    usable = np.flatnonzero(survey.label == survey_label).tolist()
+    usable = [i for i in usable if allowed is None or survey.object_id[i] in allowed]
     long = [i for i in usable if _fullest_band(survey, i) >= MIN_EPOCHS]
-    stars = [i for i in long if label != "NONVAR" or _quiet(survey, i)][:limit]
+    stars = [i for i in long if label != "NONVAR" or _quiet(survey, i)]
     if stars:
+        log.info("real light curves", label=label, used=len(stars))
         yield survey.select(stars, label)
 
 

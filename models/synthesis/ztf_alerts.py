@@ -1,5 +1,7 @@
 """What ZTF makes of a star: real exposure times, noise of difference images, the 5 sigma alerts, forced points."""
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,14 +131,19 @@ class Alerts:
 def reference_flux(rng: np.random.Generator, exposures: Exposures, flux: Floats) -> Floats:
     """Flux of each point's reference image (n_points,): the mean of consecutive exposures of that object and band."""
     reference = np.empty(len(flux))
-    for i in range(len(exposures.epochs)):
-        span = slice(exposures.epochs.offsets[i], exposures.epochs.offsets[i + 1])
-        for band in range(len(BANDS)):
-            chosen = np.flatnonzero(exposures.band[span] == band) + span.start
-            if len(chosen):
-                first = rng.integers(0, max(1, len(chosen) - REFERENCE_EXPOSURES))
-                reference[chosen] = flux[chosen[first : first + REFERENCE_EXPOSURES]].mean()
+    for chosen in _curves(exposures):
+        first = rng.integers(0, max(1, len(chosen) - REFERENCE_EXPOSURES))
+        reference[chosen] = flux[chosen[first : first + REFERENCE_EXPOSURES]].mean()
     return reference
+
+
+def _curves(exposures: Exposures) -> Iterator[Ints]:
+    """Points of each object in each band, where it has any."""
+    for start, stop in itertools.pairwise(exposures.epochs.offsets.tolist()):
+        for band in range(len(BANDS)):
+            chosen: Ints = np.flatnonzero(exposures.band[start:stop] == band) + start
+            if len(chosen):
+                yield chosen
 
 
 def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, reference: Floats, way: Strings) -> Alerts:
@@ -156,14 +163,23 @@ def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, referen
     detected = (difference > THRESHOLD * noise_of(exposures.limit, flux, 1.0)) & (total > 0.0) & (rng.random(n) > LOST)
     forced = _within_forced(epochs, detected) & ~detected & (reference > 0.0) & (way == "forced")[epochs.index]
     quoted = true_noise * np.exp(QUOTED_SPREAD * rng.standard_normal(n))
+    quoted = np.where(every, _release_noise(exposures, np.maximum(total, 0.0)), quoted)
     noise = np.where(forced, FORCED_BACKGROUND * exposures.limit / THRESHOLD, quoted)
     forced &= total > FORCED_MIN_SNR * noise
-    everything = every & (total > THRESHOLD * quoted)
+    everything = every & (total > THRESHOLD * np.maximum(quoted, true_noise))
     safe = np.where(total > 0.0, total, 1.0)
     mag = -2.5 * np.log10(safe)
     magerr = np.hypot(MAG_PER_RATIO * noise / safe, MAG_FLOOR)
     good = magerr < MAX_MAGERR
     return Alerts(good & (detected | forced | everything), good & detected, mag, magerr)
+
+
+def _release_noise(exposures: Exposures, total: Floats) -> Floats:
+    """Errors as a data release quotes them: by measured magnitude alone, whatever the night (ztf_field: so it is)."""
+    typical = np.empty(len(total))
+    for chosen in _curves(exposures):
+        typical[chosen] = np.median(exposures.limit[chosen])
+    return noise_of(typical, total, BACKGROUND)
 
 
 def _within_forced(epochs: Epochs, detected: Bools) -> Bools:

@@ -44,7 +44,13 @@ class Stream:
         self.group = f"group-of-{self.outcomes}"
         self._admin = AdminClient({"bootstrap.servers": self.kafka, "log_level": 0})
         self._offsets = Consumer(
-            {"bootstrap.servers": self.kafka, "log_level": 0, "group.id": self.group, "enable.auto.commit": False}
+            {
+                "bootstrap.servers": self.kafka,
+                "log_level": 0,
+                "group.id": self.group,
+                "enable.auto.commit": False,
+                "isolation.level": "read_uncommitted",  # or it waits for the transaction at hand
+            }
         )
 
     def worker(self, name: str, **settings: str) -> Process:

@@ -8,7 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from broker.cli import app
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import night
 
@@ -24,12 +26,19 @@ def starsieve(*arguments: str | Path, **environment: str) -> subprocess.Complete
     )
 
 
-def test_every_command_has_help_with_an_example() -> None:
-    commands = ["run", "replay", "tail", "simulate", "demo", "version", "features", "bench", "train", "transfer"]
-    for command in [*commands, "evaluate", "classify", "models", "experiment"]:
-        shown = starsieve(command, "--help")
-        assert shown.returncode == 0, shown.stderr
-        assert "Example" in shown.stdout, command
+def commands() -> list[list[str]]:
+    """All commands, as one types them: ["run"], ["bench", "features"]."""
+    found: list[list[str]] = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined] # it is a group
+        found += [[name, sub] for sub in getattr(command, "commands", {})] or [[name]]
+    return found
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_help_with_an_example(command: list[str]) -> None:
+    shown = starsieve(*command, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "Example" in shown.stdout
 
 
 def test_version() -> None:

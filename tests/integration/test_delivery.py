@@ -2,6 +2,7 @@
 
 import signal
 import time
+from itertools import islice
 
 import pytest
 
@@ -28,15 +29,18 @@ def test_two_workers_share_what_there_is(kafka: str, redis_url: str, make_stream
 
 def test_workers_come_and_go(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url, partitions=4)
-    sent = night(stars=6, alerts=100)
-    stream.produce(sent)
+    sent = night(stars=6, alerts=200)
     first = stream.worker("first")
-    stream.wait_for(100)
+    stream.wait_for_members(1)
     stream.worker("second")
+    trickle = iter(sent)
+    while stream.members() < 2 and (part := list(islice(trickle, 8))):  # it joins while alerts keep coming
+        stream.produce(part)
     stream.wait_for_members(2)
-    stream.wait_for(300)
+    stream.produce(list(trickle))
     first.send(signal.SIGTERM)
     assert first.wait(TIMEOUT) == 0
+    assert stream.progress() < len(sent), "left too late to matter"
     stream.finish(len(sent))
     assert_each_alert_answered_once(stream)
     assert_stored(redis_url, sent)
@@ -44,7 +48,7 @@ def test_workers_come_and_go(kafka: str, redis_url: str, make_stream: MakeStream
 
 def test_killed_worker_goes_on_where_it_was(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url, partitions=2)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     for death in range(3):
         worker = stream.worker(f"life-{death}", worker="the-same")
@@ -59,12 +63,14 @@ def test_killed_worker_goes_on_where_it_was(kafka: str, redis_url: str, make_str
 
 def test_worker_of_a_killed_neighbour_takes_over(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url, partitions=4)
-    sent = night(stars=6, alerts=100)
-    stream.produce(sent)
+    sent = night(stars=6, alerts=200)
     victim = stream.worker("victim")
     stream.worker("heir")
     stream.wait_for_members(2)
+    stream.produce(sent)
+    stream.wait_for(50)
     victim.kill()
+    assert stream.progress() < len(sent), "killed too late to matter"
     stream.finish(len(sent))
     assert_each_alert_answered_once(stream)
     assert_stored(redis_url, sent)
@@ -74,7 +80,7 @@ def test_frozen_worker_that_wakes_up_publishes_nothing_twice(
     kafka: str, redis_url: str, make_stream: MakeStream
 ) -> None:
     stream = make_stream(kafka, redis_url, partitions=2)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     frozen = stream.worker("frozen")
     stream.wait_for(100)
@@ -90,7 +96,7 @@ def test_frozen_worker_that_wakes_up_publishes_nothing_twice(
 
 def test_first_signal_finishes_the_batch_and_leaves(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     for number in (signal.SIGTERM, signal.SIGINT):
         worker = stream.worker(number.name)
@@ -107,7 +113,7 @@ def test_first_signal_finishes_the_batch_and_leaves(kafka: str, redis_url: str, 
 
 def test_second_signal_stops_at_once(own_kafka: Kafka, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(own_kafka.address, redis_url)
-    stream.produce(night(stars=6, alerts=80))
+    stream.produce(night(stars=6, alerts=200))
     worker = stream.worker("stuck")
     stream.wait_for(40)
     own_kafka.pause()  # the batch at hand cannot be finished

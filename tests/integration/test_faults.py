@@ -21,7 +21,7 @@ AWAY = 3  # seconds
 
 def test_redis_goes_away_and_comes_back(kafka: str, own_redis: Redis, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, own_redis.address)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     stream.worker("patient")
     stream.wait_for(60)
@@ -40,7 +40,7 @@ def test_redis_goes_away_and_comes_back(kafka: str, own_redis: Redis, make_strea
 
 def test_redis_is_full_and_then_read_only_for_a_while(kafka: str, own_redis: Redis, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, own_redis.address)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     with redis.Redis.from_url(own_redis.address) as client:
         client.config_set("maxmemory", 1)
@@ -75,7 +75,7 @@ def test_worker_may_start_before_its_servers(own_kafka: Kafka, own_redis: Redis,
 
 def test_kafka_goes_away_and_comes_back(own_kafka: Kafka, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(own_kafka.address, redis_url, partitions=2)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     stream.worker("patient")
     stream.wait_for(60)
@@ -92,7 +92,7 @@ def test_kafka_goes_away_and_comes_back(own_kafka: Kafka, redis_url: str, make_s
 
 def test_worker_stops_while_its_servers_are_away(own_kafka: Kafka, own_redis: Redis, make_stream: MakeStream) -> None:
     stream = make_stream(own_kafka.address, own_redis.address)
-    sent = night(stars=6, alerts=80)
+    sent = night(stars=6, alerts=200)
     stream.produce(sent)
     for server in (own_redis, own_kafka):
         worker = stream.worker(type(server).__name__)

@@ -1,0 +1,165 @@
+"""Builds networks from start to end: light curves, features, training, scores, files."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import (
+    ModelError,
+    cards,
+    ensemble,
+    judging,
+    lightcurves,
+    report,
+    sources,
+    splits,
+    survey,
+    tables,
+    upsilont,
+)
+from models.ensemble import Recipe, Source, Trained
+from models.lightcurves import BandLightCurves
+from models.network import PUBLISHED, Architecture
+from models.tables import Table
+from models.training import Schedule
+
+OnStep = Callable[[str, float, float], None]
+
+OURS = Architecture(hidden=(64, 128, 256), members=5, dropout=0.1)
+UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
+SOURCE_RECIPE = Recipe(OURS, Schedule(8000), balance=0.0)
+SCRATCH_RATE, TRANSFER_RATE = 2e-3, 4e-4  # of the body; chosen on unseen training objects, as all numbers here
+PASSES, MIN_STEPS, MAX_STEPS = 25, 1500, 6000
+POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
+MAX_VIEWS = 6
+EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where features are kept between runs, threads for their extraction, and whom to tell of progress."""
+
+    cache: Path
+    threads: int
+    on_step: OnStep
+
+    def told(self, name: str) -> Callable[[int, int], None]:
+        """Tells of the steps of a training."""
+        return lambda step, steps: self.on_step(name, step, steps)
+
+
+def recipe(rows: int, source: Source | None) -> Recipe:
+    """Training for so many rows: long enough for small surveys, not too long for large ones."""
+    steps = int(np.clip(PASSES * rows / 256, MIN_STEPS, MAX_STEPS))
+    return Recipe(OURS, Schedule(steps, body_rate=TRANSFER_RATE if source else SCRATCH_RATE))
+
+
+def find_source(name: str, published: Path | None) -> Source | None:
+    """The source of this name: ogle3, upsilont (read from the folder `published`) or none.
+
+    Raises ModelError where its weights are not at hand.
+    """
+    if name == "none":
+        return None
+    if name == "ogle3":
+        return sources.own()
+    if published is None:
+        raise ModelError("the published network does not come with the package: say where it is with --published")
+    return upsilont.source(upsilont.read(published), UPSILONT)
+
+
+def train_source(data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
+    """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
+    from models import synthesis  # noqa: PLC0415 (needs structlog and pyarrow)
+
+    catalog = synthesis.read_catalog(data / "catalogs")
+    made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
+    table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
+    table = table.select(np.flatnonzero(table.reason == ""))
+    trained = ensemble.train(table, SOURCE_RECIPE, None, seed, work.told("ogle3"))
+    notes = {
+        "training": training_notes("none", "light curves synthesised from the OGLE-III catalogue", table, seed),
+        "architecture": asdict(OURS),
+    }
+    _save(trained, output, "ogle3", ("I",), table, notes)
+    sources.save_weights(trained, output)
+
+
+def transfer(
+    data: Path, output: Path, *, source: str, published: Path | None, fraction: float, name: str, seed: int, work: Work
+) -> None:
+    """Transfers to the labelled light curves of a folder, or to a fraction of them, and writes the network.
+
+    The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
+    """
+    curves = lightcurves.read(data)
+    full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
+    start = find_source(source, published)
+    table = full.table
+    if fraction < 1:
+        table = table.select(splits.fraction(table.label, fraction, seed))
+    trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, work.told(name))
+    notes = {
+        "training": training_notes(source, f"{data.resolve().name}, {fraction:.0%} of the labels", table, seed),
+        "dropped_classes": full.dropped,
+        "not_classified": full.not_classified,
+        "macro_f1_by_epochs": _by_epochs(trained, curves, table, work),
+        "unfamiliar": _unfamiliar(trained, table, full.strange, data.resolve().parent / "ztf_snia", work),
+    }
+    _save(trained, output, name, full.bands, table, notes)
+
+
+def _save(
+    trained: Trained, output: Path, name: str, bands: tuple[str, ...], table: Table, notes: dict[str, Any]
+) -> None:
+    answers = ensemble.unseen(trained, table)
+    scores = {"of": "training objects, each by the member that was not trained on it"}
+    notes["scores"] = scores | judging.judge(trained.classes, table, answers)
+    card = cards.save(trained, output, survey=name, bands=bands, notes=notes)
+    truth = np.searchsorted(trained.classes, table.label)
+    report.write(output, card, truth, answers)
+
+
+def _unfamiliar(trained: Trained, table: Table, strange: Table, supernovae: Path, work: Work) -> dict[str, float]:
+    """AUROC of Residual, of training objects by members that had not seen them, against what isn't among them."""
+    groups = {"classes left out of training": strange}
+    if supernovae.is_dir():
+        groups["ZTF supernovae"] = tables.extract(lightcurves.read(supernovae), cache=work.cache, threads=work.threads)
+    own = ensemble.unseen(trained, table)
+    return {
+        name: round(judging.unfamiliar(own, ensemble.predict(trained, group)), 3)
+        for name, group in groups.items()
+        if len(group.owner)
+    }
+
+
+def views(curves: BandLightCurves) -> int:
+    """How many worsened views of these light curves training sees."""
+    return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
+
+
+def assembled(made: Any) -> BandLightCurves:
+    """Synthetic light curves in the form of real ones."""
+    owner = np.repeat(np.arange(len(made)), np.diff(made.offsets))
+    points = {"band": made.band, "mjd": made.mjd, "mag": made.mag, "magerr": made.magerr}
+    return lightcurves.assemble(made.object_id, made.label, owner, **points)
+
+
+def _by_epochs(trained: Trained, curves: BandLightCurves, table: Table, work: Work) -> dict[int, float]:
+    place = {name: number for number, name in enumerate(curves.object_id.tolist())}
+    own = curves.select(np.sort([place[name] for name in table.object_id.tolist()]))
+    found = {}
+    for count in EPOCH_STEPS:
+        seen = tables.extract(own.first(count), cache=work.cache, threads=work.threads)
+        found[count] = judging.judge(trained.classes, seen, ensemble.unseen(trained, seen))["macro_f1"]
+    return found
+
+
+def training_notes(source: str, light_curves: str, table: Table, seed: int) -> dict[str, Any]:
+    """What a card says about the training set."""
+    objects = dict(Counter(table.label.tolist()))
+    return {"source": source, "light_curves": light_curves, "objects": objects, "rows": len(table.owner), "seed": seed}

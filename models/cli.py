@@ -1,0 +1,265 @@
+"""The commands about networks: what each takes, and nothing of what it does."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, TaskID
+from rich.table import Table
+
+from models import ModelError
+
+EXIT_FAILED = 1
+
+models_app = typer.Typer(help="The networks that come with the package.", no_args_is_help=True)
+experiment_app = typer.Typer(help="The experiments behind docs/science.md.", no_args_is_help=True)
+
+
+class SourceName(StrEnum):
+    """What a transfer can start from."""
+
+    ogle3 = "ogle3"
+    upsilont = "upsilont"
+    none = "none"
+
+
+Data = Annotated[Path, typer.Option("--data", help="Folder with objects.parquet and points.parquet.")]
+Everything = Annotated[
+    Path,
+    typer.Option("--data", envvar="STARSIEVE_DATA", help="Folder with lightcurves/, catalogs/, alerts/, upsilont/."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same network, up to rounding.")]
+Cache = Annotated[
+    Path | None,
+    typer.Option(envvar="STARSIEVE_CACHE", help="Keeps features between runs; else the user's cache folder."),
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads for feature extraction.")]
+Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write the network and its card to.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, last.")]
+
+
+def mount(app: typer.Typer) -> None:
+    """Adds these commands to the main one."""
+    app.add_typer(models_app, name="models")
+    app.add_typer(experiment_app, name="experiment")
+    for command in (train, transfer, evaluate, classify):
+        app.command()(command)
+
+
+def train(
+    output: Folder,
+    data: Everything = Path("data"),
+    objects: Annotated[int, typer.Option(min=10, help="Synthetic stars of each class.")] = 1500,
+    seed: Seed = 0,
+    cache: Cache = None,
+    threads: Threads = 1,
+) -> None:
+    """Train the source network on light curves synthesised from the OGLE-III catalogue.
+
+    Example: [bold]starsieve train --data data -o my-source[/bold]
+    """
+    with _working(cache, threads) as (building, work):
+        building.train_source(data, output, objects=objects, seed=seed, work=work)
+
+
+def transfer(
+    data: Data,
+    output: Folder,
+    source: Annotated[
+        SourceName, typer.Option(help="Where to start: our network, the published one, or from scratch.")
+    ],
+    published: Annotated[Path | None, typer.Option(help="Folder of the published network, for upsilont.")] = None,
+    fraction: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the labels, at least one a class.")] = 1.0,
+    survey: Annotated[str | None, typer.Option(help="Name of the survey; default: the folder's.")] = None,
+    seed: Seed = 0,
+    cache: Cache = None,
+    threads: Threads = 1,
+) -> None:
+    """Transfer a network to the labelled light curves of a survey.
+
+    Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
+    """
+    with _working(cache, threads) as (building, work):
+        building.transfer(
+            data,
+            output,
+            source=source.value,
+            published=published,
+            fraction=fraction,
+            name=survey or data.resolve().name,
+            seed=seed,
+            work=work,
+        )
+
+
+def evaluate(
+    data: Data,
+    survey: Annotated[str | None, typer.Option(help="One of `starsieve models list`.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a network of your own.")] = None,
+    max_epochs: Annotated[int | None, typer.Option(min=1, help="Cut every light curve to its first epochs.")] = None,
+    as_json: Json = False,
+    cache: Cache = None,
+    threads: Threads = 1,
+) -> None:
+    """Judge a network by labelled light curves.
+
+    Example: [bold]starsieve evaluate --survey asas --data lightcurves/asas --max-epochs 50 --json[/bold]
+    """
+    with _reported():
+        from models import judging, lightcurves  # noqa: PLC0415
+
+        classifier = _classifier(survey, model)
+        curves = lightcurves.read(data)
+        table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
+        scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
+        _show_scores(scores)
+        if as_json:
+            typer.echo(json.dumps(scores))
+
+
+def classify(
+    folder: Annotated[Path, typer.Argument(help="Folder with objects.parquet and points.parquet.")],
+    survey: Annotated[str, typer.Option(help="One of `starsieve models list`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    cache: Cache = None,
+    threads: Threads = 1,
+) -> None:
+    """Classify a folder of light curves: a row for each object, a column for each class.
+
+    Example: [bold]starsieve classify lightcurves/asas --survey asas -o classes.parquet[/bold]
+    """
+    with _reported():
+        from models import judging, lightcurves  # noqa: PLC0415
+
+        classifier = _classifier(survey, None)
+        table = _features(lightcurves.read(folder), cache, threads)
+        judging.write(classifier, table, judging.answers(classifier, table), output)
+
+
+@models_app.command("list")
+def list_networks() -> None:
+    """List the networks of this installation. Example: [bold]starsieve models list[/bold]"""
+    from models import registry  # noqa: PLC0415
+
+    table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
+    for survey in registry.surveys():
+        network = registry.load(survey)
+        scores = network.card["scores"]
+        table.add_row(
+            survey,
+            network.version,
+            " ".join(network.classes),
+            " ".join(network.bands),
+            f"{scores['macro_f1']:.2f}",
+            f"{scores['mcc']:.2f}",
+        )
+    Console().print(table)
+
+
+@models_app.command()
+def show(survey: Annotated[str, typer.Argument(help="One of `starsieve models list`.")]) -> None:
+    """Print the card of a network. Example: [bold]starsieve models show asas | jq .scores[/bold]"""
+    with _reported():
+        typer.echo(json.dumps(_classifier(survey, None).card, indent=1))
+
+
+@models_app.command()
+def verify() -> None:
+    """Check that every network is the one of its card and answers. Example: [bold]starsieve models verify[/bold]"""
+    with _reported():
+        from models import registry  # noqa: PLC0415
+
+        for survey in registry.surveys():
+            network = registry.load(survey)
+            network.self_test()
+            typer.echo(f"{survey} {network.version} ok")
+
+
+@models_app.command()
+def build(
+    data: Everything = Path("data"),
+    survey: Annotated[list[str] | None, typer.Option(help="Only these.")] = None,
+    cache: Cache = None,
+    threads: Threads = 2,
+) -> None:
+    """Rebuild the networks that come with the package. Example: [bold]starsieve models build --data data[/bold]"""
+    with _working(cache, threads) as (_, work):
+        from models import shipped  # noqa: PLC0415
+
+        shipped.everything(data, survey, work)
+
+
+@experiment_app.command("transfer")
+def experiment_transfer(
+    data: Everything = Path("data"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the table and the plot.")] = Path("docs"),
+    cache: Cache = None,
+    threads: Threads = 1,
+) -> None:
+    """Sources against fractions of the labels, with forests beside them: table and learning curves.
+
+    Example: [bold]starsieve experiment transfer --data data -o docs[/bold]
+    """
+    with _working(cache, threads) as (_, work):
+        from models import experiment  # noqa: PLC0415
+
+        experiment.run(data, output, work)
+
+
+def _features(curves: Any, cache: Path | None, threads: int) -> Any:
+    from models import tables  # noqa: PLC0415
+
+    return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
+
+
+def _classifier(survey: str | None, model: Path | None) -> Any:
+    from models import registry, serving  # noqa: PLC0415
+
+    if (survey is None) == (model is None):
+        raise ModelError("give either --survey or --model")
+    return serving.Classifier(model) if model else registry.load(str(survey))
+
+
+def _show_scores(scores: dict[str, Any]) -> None:
+    table = Table("class", "precision", "recall", "F1", "n", title=f"{scores['n']} objects")
+    for name, value in scores["per_class"].items():
+        if value["n"]:
+            table.add_row(name, *(f"{value[key]:.2f}" for key in ("precision", "recall", "f1")), str(value["n"]))
+    console = Console(stderr=True)
+    console.print(table)
+    console.print({key: scores[key] for key in ("mcc", "macro_f1", "accuracy", "ece", "left_out", "not_classified")})
+
+
+@contextmanager
+def _working(cache: Path | None, threads: int) -> Iterator[tuple[Any, Any]]:
+    """The module models.building and its Work, with a progress bar for every task that reports."""
+    with _reported(), Progress(console=Console(stderr=True)) as progress:
+        from models import building, tables  # noqa: PLC0415 - TensorFlow is not for --help
+
+        bars: dict[str, TaskID] = {}
+
+        def on_step(task: str, done: float, of: float) -> None:
+            if task not in bars:
+                bars[task] = progress.add_task(task)
+            progress.update(bars[task], completed=done, total=of or None)
+
+        yield building, building.Work(cache or tables.default_cache(), threads, on_step)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Ends the command with the message of an error that the user can mend."""
+    try:
+        yield
+    except ModelError as error:
+        _fail(error)
+
+
+def _fail(error: ModelError) -> NoReturn:
+    typer.secho(str(error), err=True, fg=typer.colors.RED)
+    raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,92 @@
+"""Does transfer pay? Sources against fractions of the labels, with random forests beside them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models import building, ensemble, judging, learning_curves, lightcurves, published_way, splits, survey, upsilont
+from models import sources as own_source
+from models.building import Work
+from models.ensemble import Source
+from models.learning_curves import METHODS
+from models.serving import combine
+from models.shipped import SURVEYS
+from models.tables import Table
+
+FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
+SEEDS = range(5)
+TEST_FOLDS = 5  # one in so many objects is judged on, never trained on
+TREES = 500
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One survey, and what the methods start from."""
+
+    full: Table  # with worsened views
+    own: Table
+    ogle3: Source
+    ours_published: Source
+    published: Source
+
+
+def run(data: Path, output: Path, work: Work) -> None:
+    """Runs every combination and writes transfer.json, one entry for each, transfer.md and transfer.png.
+
+    Entries of transfer.json that are there are kept, so that a run can be continued.
+    """
+    path = output / "transfer.json"
+    results: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
+    network = upsilont.read(data / "upsilont")
+    for name in SURVEYS:
+        curves = lightcurves.read(data / "lightcurves" / name)
+        table = survey.training_set(curves, building.views(curves), cache=work.cache, threads=work.threads).table
+        published = upsilont.source(network)
+        ours_published = upsilont.source(network, building.UPSILONT)
+        setup = Setup(table, table.own(), own_source.own(), ours_published, published)
+        jobs = [(m, f, s) for s in SEEDS for f in FRACTIONS for m in METHODS if (name, m, f, s) not in done]
+        for number, (method, fraction, seed) in enumerate(jobs):
+            work.on_step(name, number, len(jobs))
+            scores = once(setup, method, fraction, seed)
+            results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
+            path.write_text(json.dumps(results, indent=0) + "\n")
+    learning_curves.write(output, results)
+
+
+def once(setup: Setup, method: str, fraction: float, seed: int) -> dict[str, float]:
+    """Scores of one method trained on a fraction of the labels, on objects that are in no fraction."""
+    fold = splits.folds(setup.own.label, setup.own.object_id, TEST_FOLDS, seed)
+    training = np.flatnonzero(fold != 0)
+    training = training[splits.fraction(setup.own.label[training], fraction, seed)]
+    test = setup.own.select(np.flatnonzero(fold == 0))
+    classes, answers = _answers(setup, method, training, test, seed)
+    scores = judging.judge(classes, test, answers)
+    return {key: scores[key] for key in ("macro_f1", "mcc", "accuracy", "ece")} | {"labels": len(training)}
+
+
+def _answers(
+    setup: Setup, method: str, training: npt.NDArray[np.int64], test: Table, seed: int
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    if method == "forest":
+        return _forest(setup.own.select(training), test, seed)
+    if method.startswith("published"):
+        source = setup.published
+        trained = published_way.transfer(setup.own.select(training), source, seed, load="scratch" not in method)
+        return trained.classes, ensemble.predict(trained, test)
+    table = setup.full.select(training)
+    start = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
+    trained = ensemble.train(table, building.recipe(len(table.owner), start), start, seed)
+    return trained.classes, ensemble.predict(trained, test)
+
+
+def _forest(table: Table, test: Table, seed: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 (an extra)
+
+    forest = RandomForestClassifier(TREES, random_state=seed).fit(table.features, table.label[table.owner])
+    rows = np.pad(forest.predict_proba(test.features), ((0, 0), (0, 1)))  # a forest has no Residual
+    return tuple(forest.classes_.tolist()), combine(rows, test.epochs, test.owner)

@@ -1,0 +1,73 @@
+"""A network card for readers: card.md beside card.json, with one picture of its plots."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PICTURE = "card.png"
+BINS = 10
+
+
+def write(folder: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
+    """Writes card.md and card.png; truth (n,) and answers (n, classes + 1) are of objects not trained on."""
+    _draw(folder / PICTURE, card, truth, answers)
+    (folder / "card.md").write_text(_text(card))
+
+
+def _text(card: dict[str, Any]) -> str:
+    scores, training = card["scores"], card["training"]
+    rows = "\n".join(
+        f"| {name} | {training['objects'].get(name, 0)} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} |"
+        f" {s['n']} |"
+        for name, s in scores["per_class"].items()
+    )
+    lines = [f"# {card['name']}, version {card['version']}", ""]
+    lines += [
+        f"Trained on {training['light_curves']}; transferred from: {training['source']}; seed {training['seed']}."
+    ]
+    if "simulated" in card:
+        lines += ["", f"What is simulated: {card['simulated']}"]
+    lines += ["", f"Scores of {scores['of']}: macro-F1 {scores['macro_f1']:.3f}, MCC {scores['mcc']:.3f}, "]
+    lines[-1] += f"accuracy {scores['accuracy']:.3f}, calibration error {scores['ece']:.3f}, {scores['n']} objects."
+    lines += ["", "| class | trained on | precision | recall | F1 | judged on |", "|---|---|---|---|---|---|", rows, ""]
+    for title, key in (("Classes with too few objects", "dropped_classes"), ("AUROC of Residual", "unfamiliar")):
+        if card.get(key):
+            lines += [f"{title}: " + ", ".join(f"{name} {value}" for name, value in card[key].items()) + ".", ""]
+    lines += [f"![confusion, reliability, epochs]({PICTURE})", "", f"sha256 of the network: `{card['sha256']}`"]
+    return "\n".join(lines) + "\n"
+
+
+def _draw(path: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    figure = Figure(figsize=(15, 5), layout="constrained")
+    FigureCanvasAgg(figure)
+    confusion, reliability, epochs = figure.subplots(1, 3)
+    _confusion(confusion, card)
+    _reliability(reliability, truth, answers)
+    found = card.get("macro_f1_by_epochs", {})
+    epochs.plot(list(found), list(found.values()), "o-")
+    epochs.set(xscale="log", xlabel="first epochs", ylabel="macro-F1", ylim=(0, 1), title="with fewer epochs")
+    figure.savefig(path, dpi=80, metadata={"Software": None})
+
+
+def _confusion(axes: Any, card: dict[str, Any]) -> None:
+    counts = np.array(card["scores"]["confusion"], dtype=float)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    names = card["classes"]
+    axes.set_xticks(range(len(names)), names, rotation=90)
+    axes.set_yticks(range(len(names) - 1), names[:-1])
+    axes.set(xlabel="most probable class", ylabel="class", title="share of each class")
+
+
+def _reliability(axes: Any, truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
+    confidence, right = answers.max(axis=1), answers.argmax(axis=1) == truth
+    index = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    filled = np.unique(index)
+    axes.plot([0, 1], [0, 1], color="grey")
+    axes.plot([confidence[index == i].mean() for i in filled], [right[index == i].mean() for i in filled], "o-")
+    axes.set(xlabel="probability of the most probable class", ylabel="share that is right", title="reliability")

@@ -1,0 +1,36 @@
+"""The networks that come with the package, rebuilt from the data."""
+
+from pathlib import Path
+
+from models import ModelError, building, registry, ztf
+from models.building import Work
+
+SOURCE = "ogle3"
+SOURCE_OBJECTS = 1500  # of each class
+SURVEYS = ("asas", "catalina", "eros1", "hipparcos", "ogle2")
+ZTF = "ztf"
+
+
+def everything(data: Path, only: list[str] | None, work: Work) -> None:
+    """Rebuilds the networks that come with the package, or only some of them, the source first.
+
+    Raises ModelError for a name that is none of theirs.
+    """
+    known = [SOURCE, *SURVEYS, ZTF]
+    unknown = set(only or []) - set(known)
+    if unknown:
+        raise ModelError(f"no recipe for {', '.join(sorted(unknown))}: there are {', '.join(known)}")
+    wanted = [name for name in known if not only or name in only]
+    for number, name in enumerate(wanted):
+        work.on_step("networks", number, len(wanted))
+        folder = registry.WEIGHTS / name
+        if name == SOURCE:
+            building.train_source(data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
+        elif name == ZTF:
+            ztf.build(data, folder, seed=0, work=work)
+        else:
+            light_curves = data / "lightcurves" / name
+            building.transfer(
+                light_curves, folder, source=SOURCE, published=None, fraction=1.0, name=name, seed=0, work=work
+            )
+    work.on_step("networks", len(wanted), len(wanted))

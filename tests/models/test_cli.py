@@ -1,0 +1,128 @@
+"""The commands about networks, run as a user runs them, on light curves of two invented kinds of star."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from models import cli
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+RUNNER = CliRunner()
+STARS = 24  # of each kind
+EPOCHS = 60
+
+
+@pytest.fixture(scope="module")
+def app() -> typer.Typer:
+    app = typer.Typer()
+    cli.mount(app)
+    return app
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half of the stars vary every 0.55 d, half every 150 d; one has too few epochs, one is of no known class."""
+    folder = tmp_path_factory.mktemp("survey")
+    rng = np.random.default_rng(4)
+    labels = ["RRAB", "LPV"] * STARS + ["LPV", "WEIRD"]
+    names = [f"star{number}" for number in range(len(labels))]
+    points: dict[str, list[object]] = {name: [] for name in ("object_id", "band", "mjd", "mag", "magerr")}
+    for name, label in zip(names, labels, strict=True):
+        epochs = EPOCHS if name != names[-2] else 5
+        mjd = np.sort(58000 + rng.uniform(0, 700, epochs))
+        period = {"RRAB": 0.55, "LPV": 150.0, "WEIRD": 3.0}[label] * rng.uniform(0.9, 1.1)
+        mag = 16 + 0.4 * np.sin(2 * np.pi * mjd / period) + rng.normal(0, 0.03, epochs)
+        columns = ([name] * epochs, ["g"] * epochs, mjd.tolist(), mag.tolist(), [0.03] * epochs)
+        for key, values in zip(points, columns, strict=True):
+            points[key] += values
+    pq.write_table(pa.table({"object_id": names, "label": labels}), folder / "objects.parquet")
+    pq.write_table(pa.table(points), folder / "points.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(app: typer.Typer, folder: Path) -> Path:
+    output = folder / "model"
+    arguments = [
+        "transfer",
+        "--source",
+        "none",
+        "--data",
+        str(folder),
+        "--cache",
+        str(folder / "cache"),
+        "-o",
+        str(output),
+    ]
+    result = RUNNER.invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    return output
+
+
+def run(app: typer.Typer, *arguments: object) -> str:
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_transfer_leaves_a_network_with_its_card(model: Path) -> None:
+    card = json.loads((model / "card.json").read_text())
+    assert card["classes"] == ["LPV", "RRAB", "Residual"]
+    assert card["training"]["objects"] == {"LPV": STARS, "RRAB": STARS}
+    assert card["dropped_classes"] == {"WEIRD": 1}
+    assert card["not_classified"] == {"too_few_epochs": 1}
+    assert (model / "card.md").read_text().startswith("# starsieve-survey")
+    assert (model / "card.png").stat().st_size > 1000
+
+
+def test_evaluation_prints_one_object_last(app: typer.Typer, folder: Path, model: Path) -> None:
+    output = run(app, "evaluate", "--model", model, "--data", folder, "--json", "--cache", folder / "cache")
+    scores = json.loads(output.splitlines()[-1])
+    assert scores["n"] == 2 * STARS + 1
+    assert scores["left_out"] == {"WEIRD": 1}
+    assert scores["not_classified"] == {"too_few_epochs": 1}
+    assert scores["mc01"] == pytest.approx((scores["mcc"] + 1) / 2)
+    assert scores["macro_f1"] > 0.9
+    assert scores["per_class"]["LPV"]["recall"] < 1  # the star that could not be classified is wrong
+
+
+def test_evaluation_of_the_first_epochs_only(app: typer.Typer, folder: Path, model: Path) -> None:
+    output = run(app, "evaluate", "--model", model, "--data", folder, "--max-epochs", 10, "--json")
+    scores = json.loads(output.splitlines()[-1])
+    assert scores["accuracy"] == 0
+    assert scores["not_classified"] == {"too_few_epochs": 2 * STARS + 1}
+
+
+def test_a_folder_is_classified_to_a_table(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+    run(app, "classify", folder, "--survey", "ztf", "-o", tmp_path / "out.parquet", "--cache", folder / "cache")
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert len(rows) == 2 * STARS + 2
+    unclassified = [row for row in rows if row["class"] is None]
+    assert [row["reason"] for row in unclassified] == ["too_few_epochs"]
+
+
+def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:
+    assert "ztf" in run(app, "models", "list")
+    assert json.loads(run(app, "models", "show", "ztf"))["survey"] == "ztf"
+    assert "ztf" in run(app, "models", "verify")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "--data", "nowhere", "--survey", "ztf"], "cannot read"),
+        (["evaluate", "--data", "nowhere"], "either --survey or --model"),
+        (["models", "show", "nothing"], "no network for survey"),
+        (["transfer", "--source", "upsilont", "--data", "nowhere", "-o", "out"], "cannot read"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(app: typer.Typer, arguments: list[str], message: str) -> None:
+    result = RUNNER.invoke(app, arguments)
+    assert result.exit_code == cli.EXIT_FAILED
+    assert message in result.stderr

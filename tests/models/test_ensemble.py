@@ -1,0 +1,135 @@
+"""Training on a small invented survey: it learns, it is honest about what it has seen, and it is served as trained."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features import FEATURES
+from models import calibration, cards, ensemble, judging, lightcurves, sources, tables, training
+from models.ensemble import Recipe, Trained
+from models.network import Architecture
+from models.serving import Classifier
+from models.tables import Table
+from models.taxonomy import RESIDUAL
+
+PERIOD, AMPLITUDE = FEATURES.index("period"), FEATURES.index("amplitude")
+RECIPE = Recipe(Architecture(hidden=(16, 16), members=5), training.Schedule(steps=300, batch=64))
+CLASSES = {"RRAB": (0.5, 0.3), "EW": (0.3, 0.1), "LPV": (200.0, 0.8)}
+
+
+def survey(objects: int, seed: int) -> Table:
+    """Three classes that differ in period and amplitude; two bands for every object, a second view of each."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(list(CLASSES), objects)
+    owner = np.tile(np.repeat(np.arange(len(label)), 2), 2)
+    features = rng.lognormal(sigma=0.3, size=(len(owner), len(FEATURES)))
+    for column, which in ((PERIOD, 0), (AMPLITUDE, 1)):
+        features[:, column] *= np.array([CLASSES[name][which] for name in label])[owner]
+    return Table(
+        object_id=np.array([f"star{seed}-{number}" for number in range(len(label))]),
+        label=label,
+        owner=owner,
+        epochs=rng.integers(20, 300, len(owner)),
+        features=features,
+        view=np.repeat([0, 1], len(owner) // 2),
+        reason=np.full(len(label), ""),
+    )
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    return survey(60, seed=1)
+
+
+@pytest.fixture(scope="module")
+def trained(table: Table) -> Trained:
+    return ensemble.train(table, RECIPE, None, seed=0)
+
+
+def test_it_learns_what_can_be_learnt(trained: Trained) -> None:
+    others = survey(50, seed=2).own()
+    scores = judging.judge(trained.classes, others, ensemble.predict(trained, others))
+    assert scores["macro_f1"] > 0.9
+
+
+def test_answers_about_training_objects_come_from_members_that_had_not_seen_them(
+    table: Table, trained: Trained
+) -> None:
+    rng = np.random.default_rng(0)
+    nonsense = Table(
+        table.object_id,
+        rng.permutation(table.label),
+        table.owner,
+        table.epochs,
+        rng.lognormal(size=table.features.shape),
+        table.view,
+        table.reason,
+    )
+    fooled = ensemble.train(nonsense, RECIPE, None, seed=0)
+    unseen = judging.judge(fooled.classes, nonsense, ensemble.unseen(fooled, nonsense))
+    assert abs(unseen["mcc"]) < 0.25  # by chance; members that had seen them would know them by heart
+
+
+def test_the_served_network_is_the_trained_one(trained: Trained, tmp_path: Path) -> None:
+    cards.save(trained, tmp_path, survey="test", bands=("g", "r"), notes={})
+    classifier = Classifier(tmp_path)
+    others = survey(50, seed=3).own()
+    assert classifier.classes == (*trained.classes, RESIDUAL)
+    served = judging.answers(classifier, others)
+    np.testing.assert_allclose(served, ensemble.predict(trained, others), atol=1e-5)
+
+
+def test_a_transfer_starts_from_the_weights_below_the_head(trained: Trained) -> None:
+    source = sources.start_from(trained, "test", RECIPE.architecture)
+    still = Recipe(RECIPE.architecture, training.Schedule(steps=60, batch=64, body_rate=0.0))
+    table = survey(20, seed=4)
+    again = ensemble.train(table.select(np.flatnonzero(table.label != "LPV")), still, source, seed=1)
+    for name in ("dense_1", "dense_2"):
+        before, after = (network.get_layer(name).get_weights() for network in (trained.network, again.network))
+        np.testing.assert_array_equal(before[0], after[0])
+    assert again.classes == ("EW", "RRAB")
+
+
+def test_the_unfamiliar_goes_to_residual(trained: Trained) -> None:
+    own = survey(50, seed=5).own()
+    strange = survey(50, seed=6).own()
+    strange.features[:, PERIOD] = np.where(strange.features[:, AMPLITUDE] > 0.5, 0.4, 300.0)
+    score = judging.unfamiliar(ensemble.predict(trained, own), ensemble.predict(trained, strange))
+    assert score > 0.7  # 0.5 is chance
+
+
+def test_every_row_counts_by_its_class_and_its_object() -> None:
+    table = survey(10, seed=7)
+    _, target = np.unique(table.label, return_inverse=True)
+    weights = ensemble.row_weights(table, target, balance=0.5)
+    assert weights.mean() == pytest.approx(1)
+    np.testing.assert_allclose(np.bincount(target[table.owner], weights=weights), len(weights) / 3)
+
+
+def test_calibration_mends_an_overconfident_network() -> None:
+    rng = np.random.default_rng(8)
+    honest = rng.dirichlet(np.ones(3), 4000)
+    truth = np.array([rng.choice(3, p=row) for row in honest])
+    sharpened = honest**3 / (honest**3).sum(axis=1, keepdims=True)
+    with_residual = np.pad(sharpened, ((0, 0), (0, 1)))
+    mended = calibration.fit(with_residual, truth)
+    assert mended.sharpness == pytest.approx(1 / 3, abs=0.05)
+    np.testing.assert_allclose(mended(with_residual)[:, :3], honest, atol=0.1)
+
+
+def test_extraction_is_cached_and_says_why_there_are_no_features(tmp_path: Path) -> None:
+    rng = np.random.default_rng(9)
+    epochs = np.array([40, 25, 10, 30])
+    owner = np.repeat(np.arange(4), epochs)
+    mag = np.where(owner == 3, 15.0, rng.normal(15, 0.1, len(owner)))
+    mjd = rng.uniform(0, 500, len(owner))
+    names = np.array(list("abcd"))
+    curves = lightcurves.assemble(
+        names, names, owner, band=np.full(len(owner), "g"), mjd=mjd, mag=mag, magerr=np.full(len(owner), 0.1)
+    )
+    first = tables.extract(curves, cache=tmp_path)
+    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, tables.NO_FEATURES]
+    assert first.owner.tolist() == [0, 1]
+    assert len(list(tmp_path.iterdir())) == 1
+    np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
