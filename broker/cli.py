@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
+from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -76,6 +77,8 @@ def run(
         stream.run(settings, _stop_on_signals())
     except ModelError as error:
         _fail(f"survey: {error}", EXIT_WRONG_USAGE)
+    except KafkaException as error:  # what may pass is waited for: this will not
+        _fail(f"kafka: {error.args[0].str()}", EXIT_WRONG_USAGE)
 
 
 @app.command()

@@ -107,6 +107,9 @@ def run(objects: int, seed: int, console: Console) -> Summary:
 def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
     with embedded_kafka() as address, embedded_redis() as redis:
         settings = Settings(
+            survey="ztf",  # all of them given, so that the environment has no say
+            min_epochs=20,
+            output_format="starsieve",
             worker="demo",
             kafka=KafkaSettings(bootstrap_servers=address, topics=[TOPIC], options=_OPTIONS),
             redis=RedisSettings(url=redis),

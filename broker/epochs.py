@@ -48,7 +48,10 @@ def flags(
 
 
 def merge(parts: Iterable[Epochs]) -> Epochs:
-    """All rows in one light curve: sorted by band and time, one row for each (band, exposure)."""
+    """All rows in one light curve: sorted by band and time, one row for each (band, exposure).
+
+    Exposures of one band have to lie farther apart than SAME_EXPOSURE_DAYS, as those of every survey do.
+    """
     return merge_into(np.empty(0, EPOCH), parts)[0]
 
 

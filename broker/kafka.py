@@ -36,6 +36,10 @@ class PublishError(Exception):
     """The transaction was aborted, nothing was published or committed: step back and try again."""
 
 
+class TooLargeError(PublishError):
+    """Nothing was published, because a message is larger than its topic takes: trying again will not help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A message that was read."""
@@ -47,6 +51,11 @@ class Incoming:
     key: bytes | None
     value: bytes
     headers: Headers
+
+    @property
+    def position(self) -> str:
+        """Where it was read: topic:partition:offset."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,6 @@ class AlertConsumer:
     """Alerts from the subscribed topics, in batches; offsets are committed by the Publisher."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        self._batch_size = settings.batch_size
         self._consumer = Consumer(
             {
                 "group.id": settings.group,
@@ -84,10 +92,10 @@ class AlertConsumer:
             list(settings.topics), on_assign=_log_rebalance("assigned"), on_revoke=_log_rebalance("revoked")
         )
 
-    def poll(self) -> list[Incoming]:
+    def poll(self, at_most: int) -> list[Incoming]:
         """The next batch, possibly empty."""
         messages = []
-        for message in self._consumer.consume(self._batch_size, timeout=_POLL_S):
+        for message in self._consumer.consume(at_most, timeout=_POLL_S):
             if error := message.error():
                 log.warning("kafka_consume", error=error.str())
             else:
@@ -132,6 +140,7 @@ class Publisher:
 
         Raises:
             PublishError: nothing was published, nothing committed.
+            TooLargeError: the same, and a message is to blame.
         """
         try:
             self._producer.begin_transaction()
@@ -144,7 +153,8 @@ class Publisher:
                     self._producer.commit_transaction(_CALL_S)
         except KafkaException as error:
             self._abort(error)
-            raise PublishError(str(error)) from error
+            too_large = error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+            raise (TooLargeError if too_large else PublishError)(str(error)) from error
         except TimeoutError as error:
             self._restart(error)
             raise PublishError("the group's coordinator is away") from error
@@ -160,7 +170,7 @@ class Publisher:
         def send(producer: Producer) -> None:
             try:
                 producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S)
-            except KafkaException as error:
+            except Exception as error:
                 sent.set_exception(error)
             else:
                 sent.set_result(None)
@@ -196,7 +206,9 @@ class Publisher:
     def _restart(self, cause: Exception) -> None:
         """A new producer of the same name, at which the cluster aborts what the old one has left open."""
         if not self._stop.is_set():
-            log.error("producer_restarted", transactional_id=self._config["transactional.id"], error=repr(cause))
+            name = self._config["transactional.id"]
+            hint = f"is another worker called {name}? give each its own --worker" if _is_fenced(cause) else None
+            log.error("producer_restarted", transactional_id=name, error=repr(cause), hint=hint)
             self._start()
 
     def _attempts(self) -> Retrying:
@@ -226,6 +238,10 @@ def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaExcept
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
                 failed[name] = error
     return failed
+
+
+def _is_fenced(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() == KafkaError._FENCED
 
 
 def _is_retriable(error: BaseException) -> bool:
@@ -266,6 +282,6 @@ def _log_rebalance(event: str) -> Any:
 class _Logger:
     """librdkafka's log lines, in ours; it says all it has to say again as errors of calls."""
 
-    def log(self, _level: int, text: str, *arguments: object) -> None:
+    def log(self, level: int, text: str, *arguments: object) -> None:
         """Called by confluent-kafka with a logging level, a format and its arguments."""
-        log.info("librdkafka", text=text % arguments if arguments else text)
+        log.log(level, "librdkafka", text=text % arguments if arguments else text)

@@ -19,7 +19,7 @@ _MAX_CHUNKS = 32
 # Replaces the chunks that were read by their merged rows, unless another worker has done so since; what was appended in
 # the meantime stays behind them.
 _COMPACT = """
-if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] then
+if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] and redis.call('LINDEX', KEYS[1], ARGV[2] - 1) == ARGV[4] then
     redis.call('LTRIM', KEYS[1], ARGV[2], -1)
     redis.call('LPUSH', KEYS[1], ARGV[3])
 end
@@ -32,8 +32,7 @@ class Stored:
 
     epochs: Epochs
     search_states: Mapping[str, bytes] = field(default_factory=dict)
-    n_chunks: int = 0
-    first_chunk: bytes = b""
+    chunks: Sequence[bytes] = ()  # the rows as they lie in the list
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +77,9 @@ class LightCurves:
         pipeline.execute()
 
     def _compact(self, pipeline: "redis.client.Pipeline", key: str, stored: Stored) -> None:
-        if stored.n_chunks > _MAX_CHUNKS:
-            pipeline.eval(_COMPACT, 1, key, stored.first_chunk, stored.n_chunks, stored.epochs.tobytes())
+        if len(stored.chunks) > _MAX_CHUNKS:
+            chunks, merged = stored.chunks, stored.epochs.tobytes()
+            pipeline.eval(_COMPACT, 1, key, chunks[0], len(chunks), merged, chunks[-1])
 
     # The braces make Redis Cluster keep an object's keys on one node.
     def _epochs_key(self, object_id: str) -> str:
@@ -93,6 +93,5 @@ def _stored(states: Sequence[bytes | None], chunks: Sequence[bytes]) -> Stored:
     return Stored(
         epochs=merge(np.frombuffer(chunk, EPOCH) for chunk in chunks),
         search_states={band: state for band, state in zip(BANDS, states, strict=True) if state is not None},
-        n_chunks=len(chunks),
-        first_chunk=chunks[0] if chunks else b"",
+        chunks=chunks,
     )

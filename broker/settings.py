@@ -3,10 +3,18 @@
 import re
 import socket
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import redis
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import SettingsError as PydanticSettingsError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+
+Text = Annotated[str, Field(min_length=1)]
 
 
 class SettingsError(Exception):
@@ -18,11 +26,11 @@ class KafkaSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    bootstrap_servers: str = "localhost:9092"
-    topics: list[str] = Field([r"^ztf_[0-9]{8}_programid[123]$"], min_length=1)  # a pattern starts with ^
-    group: str = "starsieve"
-    output_topic: str = "starsieve_classifications"
-    dead_letter_topic: str = "starsieve_dead_letters"
+    bootstrap_servers: Text = "localhost:9092"
+    topics: list[Text] = Field([r"^ztf_[0-9]{8}_programid[123]$"], min_length=1)  # a pattern starts with ^
+    group: Text = "starsieve"
+    output_topic: Text = "starsieve_classifications"
+    dead_letter_topic: Text = "starsieve_dead_letters"
     batch_size: int = Field(500, ge=1, le=100_000)  # messages a transaction
     options: dict[str, str] = {}  # any librdkafka option of clients, e.g. security.protocol
 
@@ -36,9 +44,18 @@ class KafkaSettings(BaseModel):
     def _never_eat_own_output(self) -> Self:
         for topic in (self.output_topic, self.dead_letter_topic):
             for wanted in self.topics:
-                if wanted == topic or (wanted.startswith("^") and re.search(wanted, topic)):
+                if _includes(wanted, topic):
                     raise ValueError(f"topics: {wanted!r} includes {topic!r}, which starsieve writes to")
         return self
+
+
+def _includes(wanted: str, topic: str) -> bool:
+    if not wanted.startswith("^"):
+        return wanted == topic
+    try:
+        return re.search(wanted, topic) is not None
+    except re.error as error:
+        raise ValueError(f"topics: {wanted!r} is no pattern: {error}") from None
 
 
 class RedisSettings(BaseModel):
@@ -47,7 +64,13 @@ class RedisSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     url: str = Field("redis://localhost:6379/0", pattern=r"^(rediss?|unix)://")
-    time_to_live_days: int = Field(400, ge=1)  # after an object's last alert
+    time_to_live_days: int = Field(400, ge=1, le=36_500)  # after an object's last alert
+
+    @field_validator("url")
+    @classmethod
+    def _parses(cls, url: str) -> str:
+        redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+        return url
 
 
 class Settings(BaseSettings):
@@ -61,7 +84,7 @@ class Settings(BaseSettings):
     output_format: Literal["starsieve", "elasticc"] = "starsieve"
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open
     #: transaction at once.
-    worker: str = Field(default_factory=lambda: f"{socket.gethostname()}-0")
+    worker: Text = Field(default_factory=lambda: f"{socket.gethostname()}-0")
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
 
@@ -91,13 +114,20 @@ def load(toml_file: Path | None, **overrides: Any) -> Settings:
         settings: Settings = source(**_given(overrides))
     except ValidationError as error:
         lines = [
-            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {problem['msg']}, got {problem['input']!r}"
-            for problem in error.errors()
+            f"{'.'.join(map(str, problem['loc'])) or 'settings'}: {_explain(problem)}" for problem in error.errors()
         ]
         raise SettingsError("\n".join(lines)) from None
-    except ValueError as error:  # the file is not TOML, or a variable not JSON
-        raise SettingsError(str(error)) from None
+    except PydanticSettingsError as error:
+        hint = """STARSIEVE_KAFKA__... of lists and tables is JSON, e.g. ["a", "^b"]"""
+        raise SettingsError(f"{error}: {hint}") from None
+    except ValueError as error:
+        raise SettingsError(f"--config {toml_file} is not TOML: {error}") from None
     return settings
+
+
+def _explain(problem: "ErrorDetails") -> str:
+    message = problem["msg"].removeprefix("Value error, ")
+    return message if isinstance(problem["input"], dict) else f"{message}, got {problem['input']!r}"
 
 
 def _given(overrides: dict[str, Any]) -> dict[str, Any]:

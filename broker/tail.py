@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -49,7 +49,10 @@ def outcomes(
         }
     )
     try:
-        metadata = consumer.list_topics(kafka.output_topic, timeout=_METADATA_S).topics[kafka.output_topic]
+        try:
+            metadata = consumer.list_topics(kafka.output_topic, timeout=_METADATA_S).topics[kafka.output_topic]
+        except KafkaException as error:
+            raise TailError(f"cannot reach Kafka at {kafka.bootstrap_servers}: {error}") from None
         if not metadata.partitions:
             raise TailError(f"there is no topic {kafka.output_topic!r} at {kafka.bootstrap_servers}")
         start = OFFSET_BEGINNING if from_beginning else OFFSET_END
@@ -59,15 +62,20 @@ def outcomes(
             message = consumer.poll(_POLL_S)
             if message is None or message.error():
                 continue
-            try:
-                yield from avro.records(message.value() or b"")
-            except AlertError as error:
-                raise TailError(
-                    f"{kafka.output_topic} holds something else than starsieve's messages: {error}"
-                ) from None
+            yield from _outcomes(message, kafka.output_topic)
             last, seen = time.monotonic(), seen + 1
     finally:
         consumer.close()
+
+
+def _outcomes(message: Message, topic: str) -> list[avro.Record]:
+    try:
+        records = avro.records(message.value() or b"")
+    except AlertError as error:
+        raise TailError(f"{topic} does not hold starsieve's messages: {error}") from None
+    if any("classifications" not in record for record in records):
+        raise TailError(f"{topic} does not hold starsieve's messages, but other Avro")
+    return records
 
 
 def as_json(outcome: avro.Record) -> str:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException
 import features
 from broker.alerts import Alert, AlertError
 from broker.alerts.packets import decode
-from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, create_topics
+from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, TooLargeError, create_topics
 from broker.lightcurves import LightCurves
 from broker.outputs import ENCODERS
 from broker.outputs.message import Provenance, headers
@@ -98,12 +98,20 @@ class Worker:
 
     def run(self) -> None:
         """Works until told to stop, and then finishes the batch at hand."""
+        one_by_one = 0  # messages still to be taken singly: one of them is too large to publish
         while not self._stop.is_set():
-            messages = self._consumer.poll()
+            messages = self._consumer.poll(1 if one_by_one else self._settings.kafka.batch_size)
             if not messages:
                 continue
             try:
                 self._work(messages)
+                one_by_one = max(0, one_by_one - len(messages))
+            except TooLargeError as error:
+                if len(messages) == 1:
+                    self._set_aside(messages[0], error)
+                else:
+                    self._consumer.rewind(messages)
+                    one_by_one = len(messages)
             except PublishError:
                 self._consumer.rewind(messages)
                 self._stop.wait(_PAUSE_S)
@@ -121,6 +129,15 @@ class Worker:
         self._publisher.publish(outgoing, messages, self._consumer.group_metadata())
         log.info("batch", messages=len(messages), outgoing=len(outgoing), milliseconds=_now_ms() - ingested_ms)
 
+    def _set_aside(self, message: Incoming, error: TooLargeError) -> None:
+        """A dead letter without the bytes that its topic does not take: the headers say where they are."""
+        notice = self._dead_letter(replace(message, key=None, value=b""), "0", AlertError("too_large", str(error)))
+        try:
+            self._publisher.publish([notice], [message], self._consumer.group_metadata())
+        except PublishError:
+            self._consumer.rewind([message])
+            self._stop.wait(_PAUSE_S)
+
     def _answer(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
         """One outcome or dead letter for each input."""
         try:
@@ -133,20 +150,15 @@ class Worker:
             if len(inputs) > 1:
                 return [outgoing for single in inputs for outgoing in self._answer([single], ingested_ms)]
             failed = AlertError("internal_error", f"{type(error).__name__}: {error}")
-            return [self._dead_letter(Input(inputs[0].message, inputs[0].record, failed))]
+            return [self._dead_letter(inputs[0].message, str(inputs[0].record), failed)]
 
     def _classify(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
         alerts = [each.content for each in inputs if isinstance(each.content, Alert)]
         stored = self._patiently(lambda: self._light_curves.read(alert.object_id for alert in alerts))
         outcomes, changes = process(alerts, stored, self._classifier, min_epochs=self._settings.min_epochs)
-        answers = iter(outcomes)
-        outgoing = []
-        for each in inputs:
-            if isinstance(each.content, AlertError):
-                outgoing.append(self._dead_letter(each))
-                continue
-            outcome = next(answers)
-            key = _idempotency_key(each)
+        outgoing = self._dead_letters(inputs)
+        for each, outcome in zip((each for each in inputs if isinstance(each.content, Alert)), outcomes, strict=True):
+            key = f"{each.message.position}:{each.record}"
             provenance = Provenance(key, each.message.timestamp_ms, ingested_ms, _now_ms())
             outgoing.append(
                 Outgoing(
@@ -159,18 +171,28 @@ class Worker:
         self._patiently(lambda: self._light_curves.write(changes, stored))
         return outgoing
 
-    def _dead_letter(self, failed: Input) -> Outgoing:
+    def _dead_letters(self, inputs: Sequence[Input]) -> list[Outgoing]:
+        """One for each message with bad records, with the reason of the first of them: the bytes are the same."""
+        bad: dict[str, list[Input]] = {}
+        for each in inputs:
+            if isinstance(each.content, AlertError):
+                bad.setdefault(each.message.position, []).append(each)
+        return [
+            self._dead_letter(first.message, ",".join(str(each.record) for each in (first, *others)), first.content)
+            for first, *others in bad.values()
+            if isinstance(first.content, AlertError)
+        ]
+
+    def _dead_letter(self, message: Incoming, records: str, error: AlertError) -> Outgoing:
         """The message as it came, with the reason in headers."""
-        message, error = failed.message, failed.content
-        assert isinstance(error, AlertError)  # noqa: S101 - narrows the type
-        log.warning("dead_letter", reason=error.reason, detail=error.detail, input=_idempotency_key(failed))
+        log.warning("dead_letter", reason=error.reason, detail=error.detail, input=message.position, records=records)
         texts = [
             ("reason", error.reason),
             ("detail", error.detail),
             ("topic", message.topic),
             ("partition", message.partition),
             ("offset", message.offset),
-            ("record", failed.record),
+            ("record", records),
             ("survey", self._settings.survey),
         ]
         return Outgoing(
@@ -183,11 +205,6 @@ class Worker:
     def _patiently(self, call: Callable[[], T]) -> T:
         """The store may be away, full or read-only for a while: wait for it, as long as nobody says stop."""
         return until_stopped(self._stop, lambda error: isinstance(error, redis.RedisError), "redis")(call)
-
-
-def _idempotency_key(each: Input) -> str:
-    message = each.message
-    return f"{message.topic}:{message.partition}:{message.offset}:{each.record}"
 
 
 def _now_ms() -> int:

@@ -21,6 +21,9 @@ class Alert:
     epochs: Epochs
 
 
+_MAX_DETAIL = 500  # characters; it travels in a header
+
+
 class AlertError(Exception):
     """A packet that cannot be decoded or makes no sense; it goes to the dead letters.
 
@@ -30,4 +33,4 @@ class AlertError(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        self.detail = detail
+        self.detail = detail[:_MAX_DETAIL]

@@ -23,7 +23,8 @@ def barycentric(mjd_utc: ArrayLike, ra: ArrayLike, dec: ArrayLike) -> NDArray[np
         ra, dec: direction of the source (ICRS, degrees); scalars or shape (n,).
 
     Returns:
-        Barycentric times (TDB, MJD in days), shape (n,), right to 0.05 s: the place of the observatory (21 ms) is left
+        Barycentric times (TDB, MJD in days), shape (n,), right to 0.05 s from 2017 on (leap seconds before that are
+        left out: up to 12 s in 1990): the place of the observatory (21 ms) is left
         out, and the ephemeris (the IAU's epv00) is interpolated between days (18 ms).
     """
     tdb = np.asarray(mjd_utc, np.float64) + TDB_MINUS_UTC_S / _DAY_S

@@ -25,9 +25,13 @@ PIXEL_ARCSEC = 1.01  # candidate.distnr is in pixels, fp_hists.distnr in arcsec
 ERROR_FLOOR = 0.01  # mag: what ZTF's photometric calibration repeats to
 MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves
 MIN_FORCED_SNR = 3  # of the total flux: a cut on the difference would keep only the extremes
+MAX_HISTORY = 5_000  # rows; real histories have a few hundred, and cost grows with them
+MAX_OBJECT_ID = 64  # characters; ZTF's have 12
 MAG_RANGE = (6.0, 30.0)
 MAX_MAGERR = 1.0
+MAX_SIGMAPSF = 1e3  # mag; beyond is nonsense
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0)  # how ZTF writes that there is no number
+_SIGNS = {"t": 1, "1": 1, "true": 1, "f": -1, "0": -1, "false": -1}  # as spelt in isdiffpos
 _DAY_S = 86400.0
 # Half of ZTF's 30 s. Histories do not carry exptime, and an exposure must have one time wherever it is read.
 _MID_EXPOSURE_DAYS = 15.0 / _DAY_S
@@ -43,14 +47,16 @@ def alert(record: Row) -> Alert:
     """
     try:
         candidate = record["candidate"]
-        _check(record["objectId"], candidate)
-        detections = [row for row in (candidate, *(record.get("prv_candidates") or ())) if row["magpsf"] is not None]
+        alert_id = record.get("candid") or candidate["candid"]
+        histories = [record.get(name) or () for name in ("prv_candidates", "fp_hists")]
+        _check(record["objectId"], alert_id, candidate, histories)
+        detections = [row for row in (candidate, *histories[0]) if row["magpsf"] is not None]
         jd, ra, dec = float(candidate["jd"]), float(candidate["ra"]), float(candidate["dec"])
         with np.errstate(all="ignore"):  # absurd numbers overflow here; what comes of them is dropped by its range
-            epochs = merge([_detections(detections), _forced(record.get("fp_hists") or (), jd)])
+            epochs = merge([_detections(detections), _forced(histories[1], jd)])
         return Alert(
             survey="ztf",
-            alert_id=int(record.get("candid") or candidate["candid"]),
+            alert_id=alert_id,
             object_id=record["objectId"],
             time_ms=round((jd - _UNIX_EPOCH_JD) * _DAY_S * 1000),
             mjd=float(barycentric(jd - MJD0 + _MID_EXPOSURE_DAYS, ra, dec)),
@@ -90,14 +96,15 @@ def forced_magnitude(flux: Floats, flux_error: Floats, zero_point: Floats, magnr
 def _detections(rows: Sequence[Row]) -> Epochs:
     magpsf, sigmapsf = _numbers(rows, "magpsf"), _numbers(rows, "sigmapsf")
     magnr, distance = _numbers(rows, "magnr"), _numbers(rows, "distnr") * PIXEL_ARCSEC
-    positive = np.array([str(row["isdiffpos"]).lower() in {"t", "1", "true"} for row in rows], bool)
+    sign = np.array([_SIGNS.get(str(row["isdiffpos"]).lower(), 0) for row in rows], np.int8)
+    positive = sign > 0
     real = ~(_numbers(rows, "rb") < MIN_REAL_BOGUS)
     has_counterpart = _is_counterpart(distance, magnr)
     mag, magerr = total_magnitude(magpsf, sigmapsf, positive, magnr)
     # Without a counterpart there is no total flux; a positive difference is kept as such.
     mag = np.where(has_counterpart, mag, np.where(positive, magpsf, np.nan))
     magerr = np.where(has_counterpart, magerr, np.hypot(sigmapsf, ERROR_FLOOR))
-    usable = real & (magpsf > MAG_RANGE[0]) & (magpsf < MAG_RANGE[1]) & (sigmapsf > 0)
+    usable = real & (magpsf > MAG_RANGE[0]) & (magpsf < MAG_RANGE[1]) & (sigmapsf > 0) & (sign != 0)
     return _epochs(rows, mag, magerr, usable, difference=~has_counterpart)
 
 
@@ -126,7 +133,13 @@ def _epochs(
     jd = _numbers(rows, "jd")
     mjd = jd - MJD0 + _MID_EXPOSURE_DAYS
     # The reference source's position, where there is one, is the same in every packet; the detection's own is not.
-    ra, dec = _numbers(rows, "ranr"), _numbers(rows, "decnr")
+    ra, dec = (
+        np.where(np.isfinite(reference), reference, own)
+        for reference, own in (
+            (_numbers(rows, "ranr"), _numbers(rows, "ra")),
+            (_numbers(rows, "decnr"), _numbers(rows, "dec")),
+        )
+    )
     usable = usable & (mag > MAG_RANGE[0]) & (mag < MAG_RANGE[1]) & (magerr > 0) & (magerr < MAX_MAGERR)
     usable &= _is_date(mjd) & np.isfinite(ra + dec)
     kept = [index for index in np.flatnonzero(usable).tolist() if rows[index]["fid"] in BANDS]
@@ -163,17 +176,25 @@ def _is_date(mjd: Floats) -> NDArray[np.bool_]:
     return (mjd > FIRST_MJD) & (mjd < LAST_MJD)
 
 
-def _check(object_id: Any, candidate: Row) -> None:
+def _check(object_id: Any, alert_id: Any, candidate: Row, histories: Iterable[Sequence[Row]]) -> None:
     """Refuses a packet whose triggering candidate cannot be true."""
-    checks = {
-        "objectId": isinstance(object_id, str) and object_id != "",
-        "jd": FIRST_MJD < candidate["jd"] - MJD0 < LAST_MJD,
-        "ra": 0 <= candidate["ra"] <= 360,  # noqa: PLR2004 - degrees
-        "dec": -90 <= candidate["dec"] <= 90,  # noqa: PLR2004 - degrees
-        "fid": candidate["fid"] in BANDS,
-        "magpsf": MAG_RANGE[0] < candidate["magpsf"] < MAG_RANGE[1],
-        "sigmapsf": candidate["sigmapsf"] > 0,
+    low, high = MAG_RANGE
+    holds = {
+        "objectId": isinstance(object_id, str) and 0 < len(object_id) <= MAX_OBJECT_ID,
+        "candid": isinstance(alert_id, int) and -(2**63) <= alert_id < 2**63,
+        "jd": _is_in(candidate["jd"], FIRST_MJD + MJD0, LAST_MJD + MJD0),
+        "ra": _is_in(candidate["ra"], 0, 360),
+        "dec": _is_in(candidate["dec"], -90, 90),
+        "fid": isinstance(candidate["fid"], int) and candidate["fid"] in BANDS,
+        "magpsf": _is_in(candidate["magpsf"], low, high),
+        "sigmapsf": _is_in(candidate["sigmapsf"], np.finfo(float).tiny, MAX_SIGMAPSF),
+        "history": all(len(history) <= MAX_HISTORY for history in histories),
     }
-    absurd = [f"{name} = {candidate.get(name, object_id)!r}" for name, holds in checks.items() if not holds]
+    found = {**candidate, "objectId": object_id, "candid": alert_id, "history": [len(history) for history in histories]}
+    absurd = [f"{name} = {found[name]!r}" for name, true in holds.items() if not true]
     if absurd:
         raise AlertError("absurd_value", ", ".join(absurd))
+
+
+def _is_in(value: Any, low: float, high: float) -> bool:
+    return isinstance(value, (int, float)) and low <= value <= high

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import zlib
 from pathlib import Path
 
 import cramjam
@@ -23,6 +24,19 @@ def container(codec: str = "null", sync_interval: int = 16000) -> bytes:
     return packet.getvalue()
 
 
+def container_of(schema: object, data: bytes, n_records: int = 1, codec: bytes = b"null") -> bytes:
+    """A container with whatever a schema and a block say."""
+    packet, long = io.BytesIO(), {"type": "long"}
+    packet.write(b"Obj\x01")
+    meta = {"avro.schema": json.dumps(schema).encode(), "avro.codec": codec}
+    fastavro.schemaless_writer(packet, {"type": "map", "values": "bytes"}, meta)
+    packet.write(sync := b"0123456789abcdef")
+    fastavro.schemaless_writer(packet, long, n_records)
+    fastavro.schemaless_writer(packet, long, len(data))
+    packet.write(data + sync)
+    return packet.getvalue()
+
+
 @pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
 @pytest.mark.parametrize("sync_interval", [1, 16000])
 def test_reads_what_fastavro_wrote(codec: str, sync_interval: int) -> None:
@@ -31,18 +45,11 @@ def test_reads_what_fastavro_wrote(codec: str, sync_interval: int) -> None:
 
 def test_reads_zstandard() -> None:
     """Written by hand: fastavro would need one more package."""
-    body, packet, long = io.BytesIO(), io.BytesIO(), {"type": "long"}
+    body = io.BytesIO()
     for record in RECORDS:
         fastavro.schemaless_writer(body, SCHEMA, record)
     block = bytes(cramjam.zstd.compress(body.getvalue()))
-    meta = {"avro.schema": json.dumps(SCHEMA).encode(), "avro.codec": b"zstandard"}
-    packet.write(b"Obj\x01")
-    fastavro.schemaless_writer(packet, {"type": "map", "values": "bytes"}, meta)
-    packet.write(sync := b"0123456789abcdef")
-    fastavro.schemaless_writer(packet, long, len(RECORDS))
-    fastavro.schemaless_writer(packet, long, len(block))
-    packet.write(block + sync)
-    assert avro.records(packet.getvalue()) == RECORDS
+    assert avro.records(container_of(SCHEMA, block, len(RECORDS), b"zstandard")) == RECORDS
 
 
 @pytest.mark.parametrize(
@@ -75,6 +82,35 @@ def test_a_wrong_snappy_checksum_is_corrupt() -> None:
     packet[-17] ^= 1  # the last byte before the sync marker
     with pytest.raises(AlertError, match="checksum"):
         avro.records(bytes(packet))
+
+
+NESTED = {"type": "record", "name": "a", "fields": [{"name": "a", "type": ["null", "a"]}]}
+NOTHING = {"type": "record", "name": "a", "fields": []}
+NOTHINGS = {"type": "record", "name": "r", "fields": [{"name": "x", "type": {"type": "array", "items": "null"}}]}
+EMPTIES = {"type": "record", "name": "r", "fields": [{"name": "x", "type": {"type": "array", "items": NOTHING}}]}
+BILLIONS = b"\xfe\xff\xff\xff\xff\xff\x01\x00"
+ZSTD_BOMB = bytes(cramjam.zstd.compress(bytes(10**9)))
+DEFLATE_BOMB = zlib.compress(bytes(3 * 10**8), wbits=-15)
+SNAPPY_BOMB = bytes(cramjam.snappy.compress_raw(bytes(3 * 10**8))) + b"0000"
+
+
+@pytest.mark.parametrize(
+    ("packet", "detail"),
+    [
+        pytest.param(container_of(NESTED, b"\x02" * 100_000 + b"\x00"), "recursive", id="recursion"),
+        pytest.param(container_of(NOTHING, b"", n_records=2**40), "without content", id="nothing"),
+        pytest.param(container_of(NOTHINGS, BILLIONS), "array of nothing", id="nothings"),
+        pytest.param(container_of(EMPTIES, BILLIONS), "array of nothing", id="empties"),
+        pytest.param(container_of(SCHEMA, b"\x00", n_records=2**40), "records in 1 bytes", id="count"),
+        pytest.param(container_of(SCHEMA, ZSTD_BOMB, codec=b"zstandard"), "unpacked", id="zstandard"),
+        pytest.param(container_of(SCHEMA, DEFLATE_BOMB, codec=b"deflate"), "unpacked", id="deflate"),
+        pytest.param(container_of(SCHEMA, SNAPPY_BOMB, codec=b"snappy"), "unpacked", id="snappy"),
+    ],
+)
+def test_a_small_packet_cannot_kill_the_process(packet: bytes, detail: str) -> None:
+    with pytest.raises(AlertError, match=detail) as error:
+        avro.records(packet)
+    assert error.value.reason == "corrupt"
 
 
 @settings(max_examples=300, deadline=None)

@@ -33,7 +33,10 @@ def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monke
         ("[kafka]\nbatchsize = 10", "kafka.batchsize", "10"),
         ('surveys = "ztf"', "surveys", "ztf"),
         ('[kafka]\ntopics = ["^star"]\noutput_topic = "starsieve"', "topics", "^star"),
-        ("min_epochs = ", "", ""),
+        ("min_epochs = ", "starsieve.toml", "TOML"),
+        ('[kafka]\ntopics = ["^ztf_["]', "topics", "^ztf_["),
+        ('[redis]\nurl = "redis://host:port"', "redis.url", "redis://host:port"),
+        ('[kafka]\nbootstrap_servers = ""', "kafka.bootstrap_servers", "''"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_got(tmp_path: Path, toml: str, named: str, got: str) -> None:
@@ -43,6 +46,12 @@ def test_a_wrong_setting_is_named_with_what_it_got(tmp_path: Path, toml: str, na
         load(file)
     assert named in str(error.value)
     assert got in str(error.value)
+
+
+def test_a_variable_that_is_not_json_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARSIEVE_KAFKA__TOPICS", "ztf")
+    with pytest.raises(SettingsError, match="JSON"):
+        load(None)
 
 
 def test_a_missing_file_is_named() -> None:

@@ -37,6 +37,11 @@ def test_negative_subtraction(negative: str) -> None:
     assert epoch["magerr"] == pytest.approx(math.hypot(0.0661425, 0.01), rel=1e-3)
 
 
+@pytest.mark.parametrize("unknown", [None, "", "x", "-1"])
+def test_an_unknown_sign_is_no_measurement(unknown: str | None) -> None:
+    assert ztf.alert(packet(candidate=candidate(isdiffpos=unknown))).epochs.size == 0
+
+
 @pytest.mark.parametrize("positive", ["t", "1", "true"])
 def test_spellings_of_positive(positive: str) -> None:
     assert only(ztf.alert(packet(candidate=candidate(isdiffpos=positive))).epochs)["mag"] < 17
@@ -56,6 +61,15 @@ def test_no_counterpart_keeps_the_positive_difference() -> None:
     assert epoch["flags"] & DIFFERENCE
     near = ztf.alert(packet(candidate=candidate(distnr=1.38)))
     assert only(near.epochs)["flags"] & DIFFERENCE == 0
+
+
+def test_no_reference_source_at_all_keeps_the_positive_difference() -> None:
+    """ZTF then has -999 in all four columns."""
+    nothing = dict.fromkeys(("distnr", "magnr", "ranr", "decnr"), -999.0)
+    alert = ztf.alert(packet(candidate=candidate(**nothing)))
+    epoch = only(alert.epochs)
+    assert epoch["flags"] & DIFFERENCE
+    assert epoch["mjd"] == alert.mjd
 
 
 def test_no_counterpart_drops_the_negative_difference() -> None:
@@ -162,6 +176,10 @@ def test_one_detection_is_one_row_in_its_own_and_in_later_packets() -> None:
         {"magpsf": math.inf},
         {"sigmapsf": 0.0},
         {"sigmapsf": math.nan},
+        {"magpsf": None},
+        {"magpsf": "17"},
+        {"jd": "2459000.5"},
+        {"fid": [1]},
     ],
 )
 def test_an_absurd_candidate_is_refused(changes: dict[str, Any]) -> None:
@@ -177,6 +195,21 @@ def test_a_packet_of_another_survey_is_refused(record: dict[str, Any]) -> None:
     with pytest.raises(AlertError) as error:
         ztf.alert(record)
     assert error.value.reason == "not_ztf"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"objectId": ""}, {"objectId": 7}, {"objectId": "x" * 100}, {"candid": 2**63}, {"candid": "many"}]
+)
+def test_an_absurd_identity_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(AlertError, match=next(iter(changes))) as error:
+        ztf.alert(packet(**changes))
+    assert error.value.reason == "absurd_value"
+
+
+def test_a_history_without_end_is_refused() -> None:
+    with pytest.raises(AlertError, match="history") as error:
+        ztf.alert(packet(fp_hists=[forced()] * 20_000))
+    assert error.value.reason == "absurd_value"
 
 
 def test_alert_id_comes_from_the_candidate_where_the_packet_has_none() -> None:

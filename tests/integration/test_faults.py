@@ -1,5 +1,6 @@
 """Servers that go away and come back, and packets that make no sense: the stream goes on, and nothing disappears."""
 
+import os
 import signal
 import time
 from pathlib import Path
@@ -136,6 +137,22 @@ def test_packets_that_make_no_sense_become_dead_letters(kafka: str, redis_url: s
     assert_each_alert_answered_once(stream)
     refused = {message.value() or b"": headers["reason"] for headers, message in stream.refused()}
     assert refused == bad
+
+
+def test_a_dead_letter_that_its_topic_refuses_holds_up_nobody(
+    kafka: str, redis_url: str, make_stream: MakeStream
+) -> None:
+    """An operator made the topic with Kafka's default limit of 1 MB; the letter then comes without its bytes."""
+    stream = make_stream(kafka, redis_url)
+    good = night(stars=2, alerts=10)
+    stream.dead_letters = topics.create_topic(kafka, prefix="small", max_bytes=1_000_000)
+    stream.produce([*good[:5], os.urandom(3 * 2**20), *good[5:]])
+    stream.worker("patient")
+    stream.finish(len(good) + 1)
+    assert_each_alert_answered_once(stream)
+    ((headers, letter),) = stream.refused()
+    assert headers["reason"] == "too_large"
+    assert letter.value() in {None, b""}
 
 
 def test_new_topic_of_a_pattern_is_read_from_its_beginning(kafka: str, redis_url: str, make_stream: MakeStream) -> None:

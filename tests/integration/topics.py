@@ -10,11 +10,12 @@ from confluent_kafka.cimpl import NewTopic
 TIMEOUT = 30  # seconds; a healthy server answers in a fraction of one
 
 
-def create_topic(kafka: str, *, partitions: int = 1, prefix: str = "test") -> str:
+def create_topic(kafka: str, *, partitions: int = 1, prefix: str = "test", max_bytes: int = 16 * 2**20) -> str:
     """A new topic with a name of its own."""
     name = f"{prefix}-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": kafka})
-    admin.create_topics([NewTopic(name, partitions, 1)])[name].result(TIMEOUT)
+    new = NewTopic(name, partitions, 1, config={"max.message.bytes": str(max_bytes)})
+    admin.create_topics([new])[name].result(TIMEOUT)
     return name
 
 
