@@ -21,7 +21,7 @@ LANES = 32
 WIDE = 3 * LANES  # signal, weight, and weight at twice the frequency
 KERNEL = 4
 WIDTH = 0.98 * math.pi * KERNEL * (1 - 0.25)  # of the kernel in Fourier space, for GRID / BLOCK = 2
-# Error of power * determinant; the largest found in 10^6 frequencies is a third of it (tests/features/test_ceilings.py)
+# Error of power * determinant: three times the largest found, at N = 20 (tests/features/test_search.py keeps watch).
 APPROXIMATION = np.float32(1e-3)
 TWO_PI = 2 * math.pi
 f4 = np.float32

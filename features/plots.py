@@ -15,7 +15,7 @@ def plot_periods(
     """Period found against published period, logarithmic, coloured by class, with the lines that errors fall on."""
     import matplotlib.pyplot as plt  # noqa: PLC0415 - an optional dependency
 
-    figure, axes = plt.subplots(figsize=(7.5, 7), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9.5, 7), layout="constrained")
     classes = np.array(labels)
     names = sorted(set(labels), key=lambda name: -int(np.sum(classes == name)))
     colours = plt.get_cmap("tab20")(np.linspace(0, 1, 20))
@@ -34,6 +34,6 @@ def plot_periods(
                   label="daily alias" if sign > 0 else None)  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="published period (d)", ylabel="period found (d)", title=title,
              xlim=(low / 1.2, high * 1.2), ylim=(0.02, high * 3))  # fmt: skip
-    axes.legend(markerscale=4, fontsize=8, loc="upper left")
+    figure.legend(markerscale=4, fontsize=8, loc="outside right upper")
     figure.savefig(path, dpi=110)
     plt.close(figure)

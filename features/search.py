@@ -12,7 +12,7 @@ import numpy as np
 from features.ceilings import renew_ceilings
 from features.gls import HALF, UNROLL, add_block, offset_tables
 from features.grid import BLOCK
-from features.jit import Data, Flags, Floats, Integers, Singles, kernel
+from features.jit import Data, Floats, Integers, Singles, kernel
 
 WORTH_RENEWING = 15  # blocks looked at times epochs, per block: half of what renewing all ceilings costs, measured
 UNKNOWN = np.float32(2)  # ceiling of a block never looked at; powers are at most 1
