@@ -42,20 +42,24 @@ def run(data: Path, output: Path, work: Work) -> None:
     path = output / "transfer.json"
     results: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
-    network = upsilont.read(data / "upsilont")
-    for name in SURVEYS:
-        curves = lightcurves.read(data / "lightcurves" / name)
-        table = survey.training_set(curves, building.views(curves), cache=work.cache, threads=work.threads).table
-        published = upsilont.source(network)
-        ours_published = upsilont.source(network, building.UPSILONT)
-        setup = Setup(table, table.own(), own_source.own(), ours_published, published)
-        jobs = [(m, f, s) for s in SEEDS for f in FRACTIONS for m in METHODS if (name, m, f, s) not in done]
-        for number, (method, fraction, seed) in enumerate(jobs):
-            work.on_step(name, number, len(jobs))
-            scores = once(setup, method, fraction, seed)
-            results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
-            path.write_text(json.dumps(results, indent=0) + "\n")
+    setups = {name: _setup(data, name, work) for name in SURVEYS}
+    jobs = [
+        (n, m, f, s) for s in SEEDS for f in FRACTIONS for n in SURVEYS for m in METHODS if (n, m, f, s) not in done
+    ]
+    for number, (name, method, fraction, seed) in enumerate(jobs):
+        work.on_step("trainings", number, len(jobs))
+        scores = once(setups[name], method, fraction, seed)
+        results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
+        path.write_text(json.dumps(results, indent=0) + "\n")
     learning_curves.write(output, results)
+
+
+def _setup(data: Path, name: str, work: Work) -> Setup:
+    curves = lightcurves.read(data / "lightcurves" / name)
+    table = survey.training_set(curves, building.views(curves), cache=work.cache, threads=work.threads).table
+    network = upsilont.read(data / "upsilont")
+    ours_published = upsilont.source(network, building.UPSILONT)
+    return Setup(table, table.own(), own_source.own(), ours_published, upsilont.source(network))
 
 
 def once(setup: Setup, method: str, fraction: float, seed: int) -> dict[str, float]:

@@ -43,14 +43,14 @@ def _draw(path: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answer
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(15, 5), layout="constrained")
+    figure = Figure(figsize=(15, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
     confusion, reliability, epochs = figure.subplots(1, 3)
     _confusion(confusion, card)
     _reliability(reliability, truth, answers)
     found = card.get("macro_f1_by_epochs", {})
-    epochs.plot(list(found), list(found.values()), "o-")
-    epochs.set(xscale="log", xlabel="first epochs", ylabel="macro-F1", ylim=(0, 1), title="with fewer epochs")
+    epochs.plot([str(count) for count in found], list(found.values()), "o-")
+    epochs.set(xlabel="epochs", ylabel="macro-F1", ylim=(0, 1), title="with fewer epochs")
     figure.savefig(path, dpi=80, metadata={"Software": None})
 
 
