@@ -125,6 +125,7 @@ class Publisher:
 
     def __init__(self, settings: KafkaSettings, worker: str, stop: threading.Event) -> None:
         self._stop = stop
+        self._refused = False  # the cluster has found a message of this transaction too large
         self._config = {
             "transactional.id": f"{settings.group}-{worker}",
             "transaction.timeout.ms": _TRANSACTION_TIMEOUT_MS,
@@ -142,6 +143,7 @@ class Publisher:
             PublishError: nothing was published, nothing committed.
             TooLargeError: the same, and a message is to blame.
         """
+        self._refused = False
         try:
             self._producer.begin_transaction()
             for message in outgoing:
@@ -153,7 +155,7 @@ class Publisher:
                     self._producer.commit_transaction(_CALL_S)
         except KafkaException as error:
             self._abort(error)
-            too_large = error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
+            too_large = self._refused or error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE
             raise (TooLargeError if too_large else PublishError)(str(error)) from error
         except TimeoutError as error:
             self._restart(error)
@@ -187,11 +189,16 @@ class Publisher:
     def _produce(self, message: Outgoing) -> None:
         while True:
             try:
-                self._producer.produce(message.topic, message.value, message.key, headers=message.headers)
+                self._producer.produce(
+                    message.topic, message.value, message.key, headers=message.headers, on_delivery=self._on_delivery
+                )
             except BufferError:  # the local queue is full
                 self._producer.poll(_POLL_S)
             else:
                 return
+
+    def _on_delivery(self, error: KafkaError | None, _message: Message) -> None:
+        self._refused |= error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE
 
     def _abort(self, cause: KafkaException) -> None:
         log.warning("transaction_aborted", error=str(cause))

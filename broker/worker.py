@@ -29,6 +29,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _STORE_TIMEOUT_S = 5.0
+_ATTEMPTS_TO_SET_ASIDE = 3  # the first transaction after a refused message fails: its sequence numbers have a gap
 _PAUSE_S = 1.0  # after an aborted transaction, before the next attempt
 
 
@@ -109,6 +110,7 @@ class Worker:
             except TooLargeError as error:
                 if len(messages) == 1:
                     self._set_aside(messages[0], error)
+                    one_by_one = max(0, one_by_one - 1)
                 else:
                     self._consumer.rewind(messages)
                     one_by_one = len(messages)
@@ -132,11 +134,14 @@ class Worker:
     def _set_aside(self, message: Incoming, error: TooLargeError) -> None:
         """A dead letter without the bytes that its topic does not take: the headers say where they are."""
         notice = self._dead_letter(replace(message, key=None, value=b""), "0", AlertError("too_large", str(error)))
-        try:
-            self._publisher.publish([notice], [message], self._consumer.group_metadata())
-        except PublishError:
-            self._consumer.rewind([message])
-            self._stop.wait(_PAUSE_S)
+        for _ in range(_ATTEMPTS_TO_SET_ASIDE):
+            try:
+                self._publisher.publish([notice], [message], self._consumer.group_metadata())
+            except PublishError:
+                self._stop.wait(_PAUSE_S)
+            else:
+                return
+        self._consumer.rewind([message])
 
     def _answer(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
         """One outcome or dead letter for each input."""

@@ -127,7 +127,7 @@ def _snappy(block: bytes) -> bytes:
 def _zstandard(block: bytes) -> bytes:
     data = np.empty(_MAX_BLOCK_BYTES, np.uint8)  # costs nothing before it is written to
     try:
-        n_bytes = cramjam.zstd.decompress_into(block, memoryview(data))
+        n_bytes = cramjam.zstd.decompress_into(block, data.data)
     except cramjam.DecompressionError as error:
         raise AlertError("corrupt", f"{error}, or {_TOO_LARGE}") from error
     return data[:n_bytes].tobytes()
