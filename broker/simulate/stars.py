@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Shape = Callable[[Array], Array]
 
-CONSTANT = "CONSTANT"
+CONSTANT = "NONVAR"
 GRID = np.linspace(0.0, 1.0, 512, endpoint=False)
 
 
