@@ -10,7 +10,7 @@ from models.building import Work
 from models.ensemble import Trained
 from models.tables import Table
 
-OBJECTS, JUDGED_OBJECTS = 800, 250  # of each class
+OBJECTS, JUDGED_OBJECTS = 1200, 300  # of each class
 ORIGINALS = ("catalina", "asas", "ztf_field", "ztf_snia")
 BANDS = ("g", "r")
 EPOCHS = (20, 30, 50, 100, 200, 500)  # edges of the bins in which the card gives the macro-F1

@@ -69,11 +69,11 @@ def ztf_light_curves(
         yield from _real(data_dir, label, allowed)
         count = 0
         draws = _draws(rng, label, catalog, surveys, n_per_class, allowed)
-        for _ in range(MAX_TRIES * n_per_class // BATCH + 1):
+        for batch in range(MAX_TRIES * n_per_class // BATCH + 1):
             if count >= n_per_class or not draws:
                 break
             exposures = draw_exposures(rng, histories, BATCH)
-            sources = draws[rng.integers(0, len(draws))](rng, BATCH, exposures)
+            sources = draws[batch % len(draws)](rng, BATCH, exposures)
             chunk = _observe(rng, label, count, n_per_class - count, sources, exposures)
             count += len(chunk)
             yield chunk
