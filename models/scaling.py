@@ -99,7 +99,8 @@ def fit(features: Array, columns: Sequence[str]) -> Scaler:
     with np.errstate(invalid="ignore", over="ignore"):
         inputs = _inputs(np.asarray(features, dtype=np.float64), columns)
     inputs[~np.isfinite(inputs)] = np.nan
-    low, center, high = np.nan_to_num(np.nanpercentile(inputs, [16, 50, 84], axis=0))
+    inputs[:, np.isnan(inputs).all(axis=0)] = 0.0  # a column that says nothing: the network gets its median, always
+    low, center, high = np.nanpercentile(inputs, [16, 50, 84], axis=0)
     return Scaler(tuple(columns), center, np.maximum((high - low) / 2, MIN_SCALE))
 
 
