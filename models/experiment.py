@@ -1,18 +1,32 @@
 """Does transfer pay? Sources against fractions of the labels, with random forests beside them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from models import building, ensemble, judging, learning_curves, lightcurves, published_way, splits, survey, upsilont
+from models import (
+    ModelError,
+    baseline,
+    building,
+    ensemble,
+    judging,
+    learning_curves,
+    lightcurves,
+    published_way,
+    splits,
+    survey,
+    tables,
+    upsilont,
+)
 from models import sources as own_source
 from models.building import Work
 from models.ensemble import Source
 from models.learning_curves import METHODS
+from models.lightcurves import BandLightCurves
 from models.serving import combine
 from models.shipped import SURVEYS
 from models.tables import Table
@@ -29,6 +43,7 @@ class Setup:
 
     full: Table  # with worsened views
     own: Table
+    light_curve: npt.NDArray[np.float64]  # features of the light-curve package, for the rows of own
     ogle3: Source
     ours_published: Source
     published: Source
@@ -59,7 +74,18 @@ def _setup(data: Path, name: str, work: Work) -> Setup:
     table = survey.training_set(curves, building.views(curves), cache=work.cache, threads=work.threads).table
     network = upsilont.read(data / "upsilont")
     ours_published = upsilont.source(network, building.UPSILONT)
-    return Setup(table, table.own(), own_source.own(), ours_published, upsilont.source(network))
+    other = _other_features(curves, table.own(), work)
+    return Setup(table, table.own(), other, own_source.own(), ours_published, upsilont.source(network))
+
+
+def _other_features(curves: BandLightCurves, table: Table, work: Work) -> npt.NDArray[np.float64]:
+    """The light-curve package's features for the rows of a table made of some of these light curves."""
+    rows = np.flatnonzero(curves.epochs >= tables.MIN_EPOCHS)
+    everything = tables.extract(curves, cache=work.cache, threads=work.threads)
+    if len(everything.owner) != len(rows):
+        raise ModelError("light curves without our features in the experiment: the forests would not see the same ones")
+    used = np.isin(everything.object_id[everything.owner], table.object_id)
+    return baseline.extract(curves, work.cache)[used]
 
 
 def once(setup: Setup, method: str, fraction: float, seed: int) -> dict[str, float]:
@@ -76,8 +102,8 @@ def once(setup: Setup, method: str, fraction: float, seed: int) -> dict[str, flo
 def _answers(
     setup: Setup, method: str, training: npt.NDArray[np.int64], test: Table, seed: int
 ) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
-    if method == "forest":
-        return _forest(setup.own.select(training), test, seed)
+    if method.startswith("forest"):
+        return _forest(setup, method, training, test, seed)
     if method.startswith("published"):
         source = setup.published
         trained = published_way.transfer(setup.own.select(training), source, seed, load="scratch" not in method)
@@ -88,9 +114,14 @@ def _answers(
     return trained.classes, ensemble.predict(trained, test)
 
 
-def _forest(table: Table, test: Table, seed: int) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+def _forest(
+    setup: Setup, method: str, training: npt.NDArray[np.int64], test: Table, seed: int
+) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 (an extra)
 
+    own = replace(setup.own, features=setup.light_curve) if method == "forest, light-curve" else setup.own
+    table = own.select(training)
+    judged = own.select(np.flatnonzero(np.isin(own.object_id, test.object_id)))
     forest = RandomForestClassifier(TREES, random_state=seed).fit(table.features, table.label[table.owner])
-    rows = np.pad(forest.predict_proba(test.features), ((0, 0), (0, 1)))  # a forest has no Residual
-    return tuple(forest.classes_.tolist()), combine(rows, test.epochs, test.owner)
+    rows = np.pad(forest.predict_proba(judged.features), ((0, 0), (0, 1)))  # a forest has no Residual
+    return tuple(forest.classes_.tolist()), combine(rows, judged.epochs, judged.owner)

@@ -14,6 +14,7 @@ METHODS = {
     "published": "published network, its authors' way",
     "published, from scratch": "its authors' way, from scratch",
     "forest": "random forest, same features",
+    "forest, light-curve": "random forest, light-curve's features",
 }
 
 Scores = dict[tuple[str, str, float], list[dict[str, Any]]]

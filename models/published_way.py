@@ -12,6 +12,7 @@ from models.tables import Table
 
 RATE, MOMENTUM = 0.1, 0.9
 PATIENCE, FACTOR = 3, 0.1
+STOP_PATIENCE = 15  # epochs without a better validation loss: the rate has long reached its end
 MIN_RATE = 1e-5  # the original goes on to 1e-10 and starts again; nothing is gained below this
 EPOCHS = 100
 BATCH = 256
@@ -45,7 +46,7 @@ def transfer(table: Table, source: Source, seed: int, *, load: bool = True) -> T
         verbose=0,
         validation_data=(inputs[chooses], labels[chooses][:, None]),
         validation_batch_size=4096,
-        callbacks=[best, plateau],
+        callbacks=[best, plateau, keras.callbacks.EarlyStopping(patience=STOP_PATIENCE)],
     )
     model.set_weights(best.weights)
     untouched = calibration.Calibration(1.0, np.zeros(len(classes)))

@@ -2,10 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,10 +81,14 @@ def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None
     this version of the feature code has seen before is not computed again.
     """
     long = curves.epochs >= MIN_EPOCHS
-    points = np.repeat(long, curves.epochs)
-    arrays = (curves.mjd[points], curves.mag[points], curves.magerr[points])
+    usable = curves.keep(np.repeat(long, curves.epochs))
     offsets = np.concatenate([[0], np.cumsum(curves.epochs[long])])
-    values = _features(*arrays, offsets, parity=parity, cache=cache, threads=threads)
+
+    def compute() -> Floats:
+        points = (usable.mjd, usable.mag, usable.magerr)
+        return features.extract_many(*points, offsets, parity=parity, threads=threads).features
+
+    values = cached(cache, _code("parity" if parity else "stream"), usable, compute) if cache else compute()
     owner, epochs, good = curves.owner[long], curves.epochs[long], ~np.isnan(values[:, 0])
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS)
     reason[owner] = NO_FEATURES
@@ -94,26 +97,24 @@ def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None
     return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason)
 
 
-def _features(
-    mjd: Floats, mag: Floats, magerr: Floats, offsets: Ints, *, parity: bool, cache: Path | None, threads: int
-) -> Floats:
-    """Feature rows, NaN where there are none; from the cache if it has them."""
-    if cache is None:
-        return features.extract_many(mjd, mag, magerr, offsets, parity=parity, threads=threads).features
-    path = cache / f"{_fingerprint(mjd, mag, magerr, offsets, parity=parity)}.npy"
+def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[], Floats]) -> Floats:
+    """What is computed from light curves, from a file in the cache if it was computed before.
+
+    what: says what is computed and by which code; another text is another file.
+    """
+    digest = hashlib.sha256(what.encode())
+    for array in (curves.offsets, curves.mjd, curves.mag, curves.magerr):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    path = cache / f"{digest.hexdigest()[:32]}.npy"
     if not path.exists():
-        values = features.extract_many(mjd, mag, magerr, offsets, parity=parity, threads=threads).features
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(partial, values)
+        np.save(partial, compute())
         partial.replace(path)  # whole or not at all, also with two processes at once
     return np.asarray(np.load(path))
 
 
-def _fingerprint(*arrays: npt.NDArray[Any], parity: bool) -> str:
-    digest = hashlib.sha256(b"parity" if parity else b"stream")
-    for source in sorted(Path(features.__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()[:32]
+def _code(mode: str) -> str:
+    """Names a way of computing features: another version of their code is another way."""
+    sources = sorted(Path(features.__file__).parent.glob("*.py"))
+    return mode + hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

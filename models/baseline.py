@@ -1,0 +1,62 @@
+"""What a forest is given when it isn't given our 16 features: those of the light-curve package (Malanchev 2021)."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import light_curve as lc
+import numpy as np
+import numpy.typing as npt
+
+from models.lightcurves import BandLightCurves
+from models.tables import MIN_EPOCHS, cached
+
+Floats = npt.NDArray[np.float64]
+
+PEAKS = 3
+MAX_FREQUENCY = 33.3  # cycles a day, as in our search
+RESOLUTION = 5
+# Shape of the distribution of magnitudes, trend, roughness.
+SHAPE = lc.Extractor(
+    lc.Amplitude(),
+    lc.AndersonDarlingNormal(),
+    lc.BeyondNStd(1.0),
+    lc.BeyondNStd(2.0),
+    lc.Cusum(),
+    lc.Eta(),
+    lc.EtaE(),
+    lc.InterPercentileRange(0.25),
+    lc.InterPercentileRange(0.1),
+    lc.Kurtosis(),
+    lc.LinearFit(),
+    lc.LinearTrend(),
+    lc.MagnitudePercentageRatio(0.4, 0.05),
+    lc.MagnitudePercentageRatio(0.2, 0.1),
+    lc.MaximumSlope(),
+    lc.MedianAbsoluteDeviation(),
+    lc.MedianBufferRangePercentage(0.1),
+    lc.PercentAmplitude(),
+    lc.ReducedChi2(),
+    lc.Skew(),
+    lc.StandardDeviation(),
+    lc.StetsonK(),
+    lc.WeightedMean(),
+)
+
+
+def extract(curves: BandLightCurves, cache: Path) -> Floats:
+    """Features (r, m) of the light curves with at least MIN_EPOCHS points, in their order; 0 where there are none."""
+    return cached(cache, f"light-curve {version('light-curve')}", curves, lambda: _extract(curves))
+
+
+def _extract(curves: BandLightCurves) -> Floats:
+    rows = []
+    for i in np.flatnonzero(curves.epochs >= MIN_EPOCHS):
+        first, last = curves.offsets[i], curves.offsets[i + 1]
+        points = (curves.mjd[first:last] - curves.mjd[first], curves.mag[first:last], curves.magerr[first:last])
+        nyquist = (last - first) / (2 * points[0][-1])
+        periods = lc.Periodogram(
+            peaks=PEAKS, resolution=RESOLUTION, max_freq_factor=MAX_FREQUENCY / nyquist, nyquist="average", fast=True
+        )
+        parts = [feature(*points, sorted=True, check=False, fill_value=0.0) for feature in (SHAPE, periods)]
+        rows.append(np.concatenate(parts))
+    return np.asarray(np.nan_to_num(np.array(rows)))
