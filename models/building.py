@@ -32,8 +32,8 @@ OnStep = Callable[[str, float, float], None]
 OURS = Architecture(hidden=(64, 128, 256), members=5, dropout=0.1)
 UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
 SOURCE_RECIPE = Recipe(OURS, Schedule(8000), balance=0.0)
-SCRATCH_RATE, TRANSFER_RATE = 2e-3, 2e-4  # of the body; chosen on unseen training objects, as all numbers here
-PASSES, MIN_STEPS, MAX_STEPS = 25, 600, 6000
+SCRATCH_RATE, TRANSFER_RATE = 2e-3, 4e-4  # of the body; chosen on unseen training objects, as all numbers here
+PASSES, MIN_STEPS, MAX_STEPS = 25, 1500, 6000
 POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
 MAX_VIEWS = 12
 EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1

@@ -1,6 +1,5 @@
 """The ZTF network: real labelled stars seen again through ZTF's alerts, judged on stars it never learned from."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,6 @@ BANDS = ("g", "r")
 EPOCHS = (20, 30, 50, 100, 200, 500)  # edges of the bins in which the card gives the macro-F1
 PERIODIC = range(2320, 2327)
 SURE = 0.5
-CONSTANT_ODDS = 2.0  # of a constant star to a variable of any class, beyond the training set's mix
 SIMULATED = (
     "light curves of real Catalina, ASAS and OGLE-III stars, fitted and observed again at real ZTF epochs with ZTF's "
     "noise, through the alert selection (models/synthesis); quasars and half of the supernovae and constant stars are "
@@ -30,7 +28,6 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
     table = _seen_again(data, OBJECTS, seed, work, held_out=False)
     source = sources.own()
     trained = ensemble.train(table, building.recipe(len(table.owner), source), source, seed, work.told("ztf"))
-    trained = _with_more_constants(trained)
     judged = _seen_again(data, JUDGED_OBJECTS, seed + 1, work, held_out=True)
     answers = ensemble.predict(trained, judged)
     scores = {"of": "stars seen again whose originals were held out"} | judging.judge(trained.classes, judged, answers)
@@ -53,12 +50,6 @@ def _seen_again(data: Path, objects: int, seed: int, work: Work, *, held_out: bo
     made = synthesis.concatenate(synthesis.ztf_light_curves(data, objects, seed, stars))
     table = tables.extract(building.assembled(made), cache=work.cache, threads=work.threads)
     return table.select(np.flatnonzero(table.reason == ""))
-
-
-def _with_more_constants(trained: Trained) -> Trained:
-    """Raises the odds of NONVAR: in the training set it is as rare as any variable, in the sky it isn't."""
-    shift = trained.calibration.shift + np.log(CONSTANT_ODDS) * (np.array(trained.classes) == "NONVAR")
-    return replace(trained, calibration=replace(trained.calibration, shift=shift))
 
 
 def _originals(data: Path) -> list[str]:
