@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -25,7 +23,8 @@ class Calibration:
         """Calibrated probabilities (n, classes + 1), Residual last, rows summing to 1."""
         residual = probabilities[:, -1:] / probabilities.sum(axis=1, keepdims=True)
         logits = self.sharpness * np.log(np.maximum(probabilities[:, :-1], SMALLEST)) + self.shift
-        return np.concatenate([softmax(logits, axis=1) * (1 - residual), residual], axis=1)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.concatenate([odds / odds.sum(axis=1, keepdims=True) * (1 - residual), residual], axis=1)
 
 
 def fit(probabilities: Floats, truth: Ints) -> Calibration:
@@ -33,6 +32,9 @@ def fit(probabilities: Floats, truth: Ints) -> Calibration:
 
     probabilities (n, classes + 1), Residual last; truth (n,).
     """
+    from scipy.optimize import minimize  # noqa: PLC0415 - fitting is training, and serving does without SciPy
+    from scipy.special import log_softmax  # noqa: PLC0415
+
     logs = np.log(np.maximum(probabilities[:, :-1], SMALLEST))
     n, classes = logs.shape
     hot = np.eye(classes)[truth]

@@ -1,0 +1,16 @@
+"""The worker's environment is small: what runs a stream may import nothing that only an extra brings."""
+
+import subprocess
+import sys
+
+EXTRAS = ("tensorflow", "keras", "scipy", "sklearn", "pyarrow", "matplotlib", "light_curve", "nifty_ls", "astropy")
+
+
+def test_the_stream_needs_no_extra() -> None:
+    block = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))"
+    use = "import broker.worker, broker.demo, broker.tail, broker.replay, broker.cli; from models import registry"
+    check = "registry.load('ztf')"
+    result = subprocess.run(
+        [sys.executable, "-c", "; ".join((block, use, check))], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
