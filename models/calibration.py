@@ -9,7 +9,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 SMALLEST = 1e-12  # probability, before a logarithm
-STIFFNESS = 300.0  # objects' worth of pull of every shift to zero: few labels set the sharpness, and no more
+STIFFNESS = 100.0  # objects' worth of pull of every shift to zero: few labels set the sharpness, and no more
 
 
 @dataclass(frozen=True)
