@@ -39,6 +39,7 @@ def save(
         "min_epochs": MIN_EPOCHS,
         "features": list(FEATURES),
         "scaler": trained.scaler.to_json(),
+        "familiarity": trained.familiarity.to_json() if trained.familiarity else None,
         "calibration": {
             "sharpness": trained.calibration.sharpness,
             "shift": trained.calibration.shift.tolist(),

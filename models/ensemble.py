@@ -10,8 +10,9 @@ from scipy.special import softmax
 from tensorflow import keras
 
 from features import FEATURES
-from models import calibration, network, scaling, splits, taxonomy, training
+from models import calibration, familiarity, network, scaling, splits, taxonomy, training
 from models.calibration import Calibration
+from models.familiarity import Familiarity
 from models.network import Architecture
 from models.scaling import Scaler
 from models.serving import combine
@@ -49,6 +50,7 @@ class Trained:
 
     network: keras.Model
     scaler: Scaler
+    familiarity: Familiarity | None  # None: nothing is unfamiliar
     classes: tuple[str, ...]
     calibration: Calibration
     fold: Ints  # (n,) of every training object
@@ -106,6 +108,7 @@ class _Start:
 
     network: keras.Model
     scaler: Scaler
+    familiarity: Familiarity
     classes: tuple[str, ...]
     fold: Ints  # (objects,)
     inputs: npt.NDArray[np.float32]  # (rows, inputs)
@@ -127,21 +130,22 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
     row_fold = np.concatenate([fold[table.owner], np.arange(len(strange)) % FOLDS])
     kept_back = row_fold[:, None] == np.arange(architecture.members)[None] % FOLDS
     share = STRANGE_SHARE * len(table.owner) / len(strange)
-    weight = np.concatenate([row_weights(table, target, recipe.balance), np.full(len(strange), share)])
+    inputs, weight = scaler(table.features), row_weights(table, target, recipe.balance)
     return _Start(
         model,
         scaler,
+        familiarity.fit(inputs, weight, len(table.object_id)),
         tuple(classes.tolist()),
         fold,
-        scaler(np.concatenate([table.features, strange])),
+        np.concatenate([inputs, scaler(strange)]),
         np.concatenate([target[table.owner], np.full(len(strange), len(classes))]),
-        np.where(kept_back, 0, weight[:, None]),
+        np.where(kept_back, 0, np.concatenate([weight, np.full(len(strange), share)])[:, None]),
     )
 
 
 def _calibrated(start: _Start, table: Table) -> Trained:
     untouched = Calibration(1.0, np.zeros(len(start.classes)))
-    trained = Trained(start.network, start.scaler, start.classes, untouched, start.fold)
+    trained = Trained(start.network, start.scaler, start.familiarity, start.classes, untouched, start.fold)
     answers = unseen(trained, table)
     seen = ~np.isnan(answers[:, 0])
     truth = np.searchsorted(start.classes, table.label)
@@ -169,8 +173,11 @@ def _members(trained: Trained) -> int:
 
 
 def _answers(trained: Trained, own: Table, asked: npt.NDArray[np.bool_]) -> Floats:
-    logits = network.logits(trained.network, trained.scaler(own.features)).astype(np.float64)
+    inputs = trained.scaler(own.features)
+    logits = network.logits(trained.network, inputs).astype(np.float64)
     rows = np.einsum("rm,rmc->rc", asked / asked.sum(axis=1, keepdims=True), softmax(logits, axis=2))
+    if trained.familiarity:
+        rows = trained.familiarity(rows, inputs)
     seen, place = np.unique(own.owner, return_inverse=True)
     answers = np.full((len(own.object_id), rows.shape[1]), np.nan)
     answers[seen] = trained.calibration(combine(rows, own.epochs, place))

@@ -50,7 +50,7 @@ def transfer(table: Table, source: Source, seed: int, *, load: bool = True) -> T
     )
     model.set_weights(best.weights)
     untouched = calibration.Calibration(1.0, np.zeros(len(classes)))
-    return Trained(model, scaler, tuple(classes.tolist()), untouched, np.zeros(len(target), dtype=np.int64))
+    return Trained(model, scaler, None, tuple(classes.tolist()), untouched, np.zeros(len(target), dtype=np.int64))
 
 
 def _fit_scaler(features: npt.NDArray[np.float64], source: Source) -> Scaler:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from features import FEATURES
-from models import ModelError, scaling
+from models import ModelError, familiarity, scaling
 from models.calibration import SMALLEST, Calibration
 
 NETWORK = "network.tflite"
@@ -38,6 +38,8 @@ class Classifier:
         self.bands: tuple[str, ...] = tuple(self.card["bands"])
         self.min_epochs: int = self.card["min_epochs"]
         self._scaler = scaling.from_json(self.card["scaler"])
+        distance = self.card.get("familiarity")  # a network may come without
+        self._familiarity = familiarity.from_json(distance) if distance else None
         self._calibration = Calibration(
             self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
         )
@@ -73,7 +75,10 @@ class Classifier:
             padded[: len(chunk)] = chunk
             self._interpreter.set_tensor(self._input, padded)
             self._interpreter.invoke()
-            answers[first : first + CHUNK] = self._interpreter.get_tensor(self._output)[: len(chunk)]
+            answer = self._interpreter.get_tensor(self._output).astype(np.float64)
+            if self._familiarity:
+                answer = self._familiarity(answer, padded)
+            answers[first : first + CHUNK] = answer[: len(chunk)]
         return answers
 
 
