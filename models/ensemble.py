@@ -59,9 +59,11 @@ def train(
     source: Source | None,
     seed: int,
     on_check: Callable[[int, int], None] | None = None,
+    importance: Floats | None = None,
 ) -> Trained:
     """Trains on every object of a table; its labels are the classes.
 
+    importance (n,): how much an object counts in the calibration, which decides what mix of classes is expected.
     Raises ModelError for a label that is not in the taxonomy.
     """
     classes, target = np.unique(table.label, return_inverse=True)
@@ -96,7 +98,7 @@ def train(
     trained = Trained(model, scaler, tuple(classes.tolist()), untouched, fold)
     answers = unseen(trained, table)
     seen = ~np.isnan(answers[:, 0])
-    calibrated = calibration.fit(answers[seen], target[seen])
+    calibrated = calibration.fit(answers[seen], target[seen], None if importance is None else importance[seen])
     return Trained(model, scaler, trained.classes, calibrated, fold)
 
 

@@ -8,7 +8,7 @@ import pytest
 from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves
 from models.synthesis.lightcurves import Epochs
 from models.synthesis.originals import read_survey
-from models.synthesis.ztf import LABELS, MIN_EPOCHS, REAL
+from models.synthesis.ztf import LABELS
 from models.synthesis.ztf_alerts import (
     FORCED_DAYS,
     Exposures,
@@ -19,6 +19,7 @@ from models.synthesis.ztf_alerts import (
     reference_flux,
     select,
 )
+from models.synthesis.ztf_real import MIN_EPOCHS, REAL
 
 LIMIT = 10 ** (-0.4 * 20.5)
 
