@@ -48,7 +48,7 @@ def measured(
         for view in range(views):
             forced = views == 1 or rng.random() < FORCED_SHARE
             whole = views == 1 or rng.random() < WHOLE_SHARE
-            kept = _kept(survey.mjd[rows], flux, noise, forced=forced) & (magerr < MAX_MAGERR)
+            kept = kept_points(survey.mjd[rows], flux, noise, forced=forced) & (magerr < MAX_MAGERR)
             chosen = _as_of(rng, kept, _alerts(flux, noise), min_epochs, whole=whole)
             if len(chosen):
                 found.append((i, view, rows[chosen], magerr[chosen]))
@@ -85,7 +85,7 @@ def _alerts(flux: Floats, noise: Floats) -> NDArray[np.bool_]:
     return np.abs(flux - np.median(flux)) > THRESHOLD * noise
 
 
-def _kept(mjd: Floats, flux: Floats, noise: Floats, *, forced: bool) -> NDArray[np.bool_]:
+def kept_points(mjd: Floats, flux: Floats, noise: Floats, *, forced: bool) -> NDArray[np.bool_]:
     """Which points are alerts, or forced photometry of the nights before one."""
     alerts = _alerts(flux, noise)
     if not forced:
