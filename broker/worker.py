@@ -39,6 +39,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
     Raises:
         models.ModelError: there is no network for the survey.
     """
+    log.info("starting", survey=settings.survey, worker=settings.worker, kafka=settings.kafka.bootstrap_servers)
     classifier = registry.load(settings.survey)
     warm_up()
     store = redis.Redis.from_url(settings.redis.url, socket_timeout=_STORE_TIMEOUT_S)

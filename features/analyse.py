@@ -9,7 +9,7 @@ from features.ceilings import renew_ceilings
 from features.check import NO_PERIOD, USABLE, check
 from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
-from features.jit import Bytes, Floats, Integers, Singles, kernel
+from features.jit import Bytes, Data, Floats, Integers, Singles, kernel
 from features.parity import published_period
 from features.search import UNKNOWN, best_blocks, weigh
 from features.significance import false_alarm_probability
@@ -23,6 +23,7 @@ from features.state import (
     write_state,
 )
 from features.statistics import features_given_period
+from features.taming import tame
 
 N_FEATURES = 16
 CERTIFIED = 15  # best blocks re-ranked
@@ -35,6 +36,17 @@ N_COLUMNS = 8
 def lowest_index(baseline: float, step: float) -> int:
     """Index of the lowest grid frequency whose period fits into the baseline."""
     return max(0, math.ceil(1 / (baseline * step) - 1e-9) - 1)
+
+
+@kernel
+def weighed(time: Floats, mag: Floats, magerr: Floats, band_starts: Integers) -> tuple[Data, float]:
+    """What the search takes, of one or more usable bands, and their chi2 about the means."""
+    n_bands = band_starts.size - 1
+    weight, signal, shares = np.empty(time.size), np.empty(time.size), np.empty(n_bands)
+    for band in range(n_bands):
+        shares[band] = weigh(mag, magerr, band_starts[band], band_starts[band + 1], weight, signal)
+    chi2 = float(shares.sum())
+    return (time, weight, signal, band_starts, shares / chi2), chi2
 
 
 @kernel
@@ -53,12 +65,7 @@ def search_period(
     If not `bounded`, the `ceilings` (blocks,) say nothing yet.
     """
     n, n_bands = time.size, band_starts.size - 1
-    weight, signal, shares = np.empty(n), np.empty(n), np.empty(n_bands)
-    for band in range(n_bands):
-        shares[band] = weigh(mag, magerr, band_starts[band], band_starts[band + 1], weight, signal)
-    chi2 = float(shares.sum())
-    shares /= chi2
-    data = (time, weight, signal, band_starts, shares)
+    data, chi2 = weighed(time, mag, magerr, band_starts)
     baseline = time.max()
     if not bounded:
         ceilings[:] = UNKNOWN
@@ -68,11 +75,12 @@ def search_period(
     row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
     if found == 0:
         return chi2
-    last = n_bands - 1
-    of_last_band = magerr[band_starts[last] : band_starts[last + 1]]
-    deviation = math.sqrt(shares[last] * chi2 / np.sum(1 / of_last_band**2))
-    row[FREQUENCY], row[POWER] = choose(data, deviation, frequencies[:found], step, 1 / baseline)
-    row[ALIASES] = alias_flags(data, row[FREQUENCY], row[POWER], 1 / baseline)
+    tame_mag, tame_err = np.empty(n), np.empty(n)
+    tame(mag, magerr, band_starts, tame_mag, tame_err)
+    tamed, tamed_chi2 = weighed(time, tame_mag, tame_err, band_starts)
+    deviation = math.sqrt(tamed[4][-1] * tamed_chi2 / np.sum(1 / tame_err[band_starts[n_bands - 1] :] ** 2))
+    row[FREQUENCY], row[POWER] = choose(tamed, deviation, frequencies[:found], step, 1 / baseline)
+    row[ALIASES] = alias_flags(tamed, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
     return chi2

@@ -91,8 +91,11 @@ def _normal_matrix(cosines: Floats, sines: Floats, normal: Floats) -> None:
 
 
 @kernel
-def _explained(normal: Floats, rhs: Floats) -> float:
-    """rhs . normal^-1 . rhs by Cholesky in place, leaving rhs = L^-1 rhs."""
+def _explained(normal: Floats, rhs: Floats, share: float, powers: Floats) -> None:
+    """Add to `powers` (m,) a `share` of rhs . normal^-1 . rhs for the first 1..m harmonics, leaving rhs = L^-1 rhs.
+
+    By Cholesky in place: its first rows are those of the smaller models.
+    """
     total = 0.0
     for i in range(rhs.size):
         for j in range(i + 1):
@@ -108,18 +111,20 @@ def _explained(normal: Floats, rhs: Floats) -> float:
             value -= normal[i, k] * rhs[k]
         rhs[i] = value / normal[i, i]
         total += rhs[i] * rhs[i]
-    return total
+        if i % 2:
+            powers[i // 2] += share * total
 
 
 @kernel
-def harmonic_power(data: Data, frequency: float, n_harmonics: int, coefficients: Floats) -> float:
-    """Fraction of chi2 explained by `n_harmonics` harmonics of `frequency`, each band with its own; at most 1.
+def nested_powers(data: Data, frequency: float, coefficients: Floats, powers: Floats) -> None:
+    """Fill `powers` (m,) with the fractions of chi2 that 1..m harmonics of `frequency` explain, each band with its own.
 
-    `data` is (time, weight, signal, band_starts, shares) as for `search.best_blocks`. `coefficients` (2 n_harmonics,)
-    receives the (cos, sin) amplitudes of the last band, in its standard deviations.
+    `data` is (time, weight, signal, band_starts, shares) as for `search.best_blocks`. `coefficients` (2 m,) receives
+    the (cos, sin) amplitudes of all m harmonics of the last band, in its standard deviations.
     """
     time, weight, signal, band_starts, shares = data
-    total = 0.0
+    n_harmonics = powers.size
+    powers[:] = 0.0
     size = time.size
     c1, s1, ck, sk = np.empty(size), np.empty(size), np.empty(size), np.empty(size)
     cosines, sines = np.empty(2 * n_harmonics + 1), np.empty(2 * n_harmonics + 1)
@@ -130,10 +135,18 @@ def harmonic_power(data: Data, frequency: float, n_harmonics: int, coefficients:
         _turns(time[a:b], frequency, c1[:n], s1[:n])
         _harmonic_sums(weight[a:b], signal[a:b], c1[:n], s1[:n], ck[:n], sk[:n], cosines, sines, coefficients)
         _normal_matrix(cosines, sines, normal)
-        total += shares[band] * _explained(normal, coefficients)
+        _explained(normal, coefficients, shares[band], powers)
     for i in range(coefficients.size - 1, -1, -1):
         value = coefficients[i]
         for k in range(i + 1, coefficients.size):
             value -= normal[k, i] * coefficients[k]
         coefficients[i] = value / normal[i, i]
-    return min(total, 1.0)
+    np.minimum(powers, 1.0, powers)
+
+
+@kernel
+def harmonic_power(data: Data, frequency: float, n_harmonics: int, coefficients: Floats) -> float:
+    """Fraction of chi2 explained by `n_harmonics` harmonics of `frequency`; see `nested_powers`."""
+    powers = np.empty(n_harmonics)
+    nested_powers(data, frequency, coefficients, powers)
+    return float(powers[-1])

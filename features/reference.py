@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from features import choose
+from features import choose, taming
 from features.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
 
 Floats = NDArray[np.float64]
@@ -143,6 +143,23 @@ def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:
     return [(float(powers[b].max()), float(rows[b, powers[b].argmax()])) for b in best]
 
 
+def evidence(bands: list[Band], frequency: float) -> float:
+    """As choose.evidence_of: how much better than a constant, at the number of harmonics with the best BIC."""
+    n = np.mean([band.time.size for band in bands])
+    most = max(1, min(choose.MOST_HARMONICS, int(n / choose.EPOCHS_A_HARMONIC)))
+    return float(max(-n * np.log1p(-power(bands, frequency, m)) - 2 * m * np.log(n) for m in range(1, most + 1)))
+
+
+def tame(band: Band) -> Band:
+    """As taming.tame."""
+    faint, middle, bright = np.quantile(band.mag, [taming.MIDDLE[1], 0.5, taming.MIDDLE[0]], method="nearest")
+    half, mag = (faint - bright) / 2, band.mag
+    if half > 0:
+        mag = np.clip(mag, middle - taming.BRIGHTEST * half, middle + taming.FAINTEST * half)
+    floor = taming.ERROR_FLOOR**2 * band.chi2(0.0, 0)[0] / np.sum(1 / band.magerr**2)
+    return Band(band.time, mag, np.sqrt(band.magerr**2 + floor))
+
+
 def shape(coefficients: Floats) -> tuple[float, float, float, float]:
     """As choose.shape_of: harmonics 2 and 3 relative to the first, phases from the faintest moment of the first."""
     h1, h2, h3 = (complex(coefficients[2 * k], coefficients[2 * k + 1]) for k in range(3))
@@ -156,6 +173,8 @@ def is_half_the_period(frequency: float, gain: float, coefficients: Floats) -> b
     if gain > choose.PROOF and sharpness > choose.ECLIPSE_SHAPE:
         return True
     dex = np.log10(frequency)
+    roundness = np.interp(sharpness, [choose.OVERTONE_ROUND, choose.OVERTONE_SHARP], [1, 0])
+    strip = np.exp(-0.5 * ((dex - choose.OVERTONE_CENTRE) / choose.OVERTONE_WIDTH) ** 2)
     terms = {
         choose.INTERCEPT: 1.0,
         choose.PER_DEX_FREQUENCY: dex,
@@ -165,7 +184,8 @@ def is_half_the_period(frequency: float, gain: float, coefficients: Floats) -> b
         choose.PER_THIRD: np.clip(third, -1, 1),
         choose.PER_SHARPNESS: np.clip(sharpness, -choose.SHARPNESS_LIMIT, choose.SHARPNESS_LIMIT),
         choose.PER_EXCESS: np.clip(sharpness - choose.EXCESS_FROM, 0, choose.EXCESS_LIMIT),
-        choose.OVERTONE_STRIP: np.exp(-0.5 * ((dex - choose.OVERTONE_CENTRE) / choose.OVERTONE_WIDTH) ** 2),
+        choose.OVERTONE_STRIP: roundness * strip,
+        choose.SINE: np.exp(-0.5 * (sharpness**2 + asymmetry**2) / choose.SINE_WIDTH**2),
         choose.PER_DEX_FAST: max(0.0, dex - choose.FAST),
         choose.PER_DEX_SLOW: max(0.0, choose.BELOW - dex),
     }

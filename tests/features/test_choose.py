@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from features import choose, find_period, reference
-from features.simulated import light_curve
+from features.analyse import weighed
+from features.simulated import KINDS, light_curve
+from features.taming import tame
+from tests.features.sources import SOURCES, any_source, simulated
 
 
 def test_shape_is_that_of_complex_amplitudes() -> None:
@@ -47,6 +50,45 @@ def test_right_period(kind: str, at_least: float) -> None:
     curves = [light_curve(kind, 200, 1000.0, rng) for _ in range(40)]
     ratios = np.array([find_period(c.mjd, c.mag, c.magerr).period / c.period for c in curves])
     assert np.mean(np.abs(ratios - 1) < 0.01) >= at_least
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n_epochs", [12, 35, 200])
+def test_evidence_is_that_of_the_best_number_of_harmonics(kind: str, n_epochs: int) -> None:
+    mjd, mag, magerr = simulated(kind, n_epochs, 300.0)
+    band = reference.Band(mjd - mjd[0], mag, magerr)
+    data, _ = weighed(band.time, mag, magerr, np.array([0, mjd.size]))
+    for frequency in np.random.default_rng(4).uniform(0.3, 10, 20):
+        assert choose.evidence_of(data, frequency) == pytest.approx(reference.evidence([band], frequency), abs=1e-3)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_taming(source: str) -> None:
+    mjd, mag, magerr = any_source(source)
+    tame_mag, tame_err = np.empty(mag.size), np.empty(mag.size)
+    tame(mag, magerr, np.array([0, mag.size]), tame_mag, tame_err)
+    expected = reference.tame(reference.Band(mjd, mag, magerr))
+    np.testing.assert_allclose(tame_mag, expected.mag, rtol=1e-12)
+    np.testing.assert_allclose(tame_err, expected.magerr, rtol=1e-9)
+
+
+def test_a_light_curve_with_mostly_one_magnitude_keeps_the_others() -> None:
+    mag, magerr = np.r_[np.full(40, 15.0), 15.3, 16.0], np.full(42, 0.01)
+    tame_mag, tame_err = np.empty(42), np.empty(42)
+    tame(mag, magerr, np.array([0, 42]), tame_mag, tame_err)
+    np.testing.assert_array_equal(tame_mag, mag)
+
+
+def test_three_outliers_in_a_hundred_epochs_seldom_change_the_period() -> None:
+    rng = np.random.default_rng(5)
+    same = []
+    for _ in range(20):
+        curve = light_curve("cepheid", 100, 1000.0, rng)
+        mag = curve.mag.copy()
+        mag[rng.integers(100, size=3)] += rng.choice([-1, 1], 3) * 8 * np.std(curve.mag)
+        without, found = (find_period(curve.mjd, m, curve.magerr).period for m in (curve.mag, mag))
+        same.append(abs(found / without - 1) < 0.01)
+    assert np.mean(same) >= 0.6  # 0.35 if the light curve is not tamed
 
 
 def test_gain_is_a_log_likelihood_ratio() -> None:

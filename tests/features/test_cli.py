@@ -20,7 +20,7 @@ from tests.features.sources import simulated
 app = typer.Typer()
 app.command("features")(features_command)
 app.add_typer(bench_app, name="bench")
-runner = CliRunner()
+runner = CliRunner(env={"COLUMNS": "500"})  # messages are not broken into lines
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from features.analyse import CERTIFIED, lowest_index
 from features.ceilings import renew_ceilings
 from features.gls import HALF, UNROLL, add_block, offset_tables
 from features.grid import BLOCK, grid_of
-from features.harmonics import harmonic_power
+from features.harmonics import harmonic_power, nested_powers
 from features.parity import published_period
 from features.search import UNKNOWN, best_blocks, weigh
 from features.simulated import KINDS
@@ -104,6 +104,16 @@ def test_harmonic_fits_are_least_squares(source: str, n_harmonics: int) -> None:
         agree.append(power == pytest.approx(exact, abs=1e-6))
     # Where the phases hardly determine a term it is left out, and the power is lower.
     assert np.mean(agree) > (0.9 if source in KINDS else 0.2)
+
+
+@pytest.mark.parametrize("source", KINDS)
+def test_one_fit_has_the_powers_of_all_smaller_ones(source: str) -> None:
+    data, _ = prepare(simulated(source))
+    powers = np.empty(6)
+    for frequency in np.random.default_rng(8).uniform(0.3, 33, 20):
+        nested_powers(data, frequency, np.empty(12), powers)
+        singly = [harmonic_power(data, frequency, m, np.empty(2 * m)) for m in range(1, 7)]
+        np.testing.assert_allclose(powers, singly, rtol=1e-9)
 
 
 @pytest.mark.parametrize("source", ["sine", "rrab", "detached_binary", "noise", "quasar"])

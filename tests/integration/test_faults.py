@@ -104,6 +104,7 @@ def test_worker_stops_while_its_servers_are_away(own_kafka: Kafka, own_redis: Re
         server.start()
     own_kafka.stop()
     worker = stream.worker("too-early")
+    eventually(lambda: "starting" in worker.log.read_text(), "it is starting", TIMEOUT)
     time.sleep(AWAY)
     worker.send(signal.SIGTERM)
     assert worker.wait(TIMEOUT) == 0
