@@ -13,6 +13,7 @@ from tensorflow import keras
 from features import FEATURES
 from models import taxonomy
 from models.ensemble import Trained
+from models.network import shared_input
 from models.serving import CARD, NETWORK
 from models.tables import MIN_EPOCHS
 from models.taxonomy import RESIDUAL
@@ -52,9 +53,10 @@ def save(
 
 def to_tflite(network: keras.Model) -> bytes:
     """The network as a LiteRT file: scaled features (n, inputs) to the members' mean probabilities (n, classes)."""
-    probabilities = keras.layers.Softmax()(network.output)
+    asked = shared_input(network)
+    probabilities = keras.layers.Softmax()(asked.output)
     mean = keras.layers.GlobalAveragePooling1D()(probabilities)
-    serving = keras.Model(network.input, mean)
+    serving = keras.Model(asked.input, mean)
     with redirect_stdout(StringIO()):  # the converter prints a page about its own business
         content: bytes = tf.lite.TFLiteConverter.from_keras_model(serving).convert()
     return content

@@ -1,10 +1,11 @@
 """One classifier from labelled features: members trained on different folds, calibrated on what each did not see."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import block_diag
 from scipy.special import softmax
 from tensorflow import keras
 
@@ -58,14 +59,61 @@ def train(
     recipe: Recipe,
     source: Source | None,
     seed: int,
-    on_check: Callable[[int, int], None] | None = None,
-    importance: Floats | None = None,
+    on_steps: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Trains on every object of a table; its labels are the classes.
 
-    importance (n,): how much an object counts in the calibration, which decides what mix of classes is expected.
     Raises ModelError for a label that is not in the taxonomy.
     """
+    return train_together([table], recipe, source, [seed], on_steps)[0]
+
+
+def train_together(
+    several: Sequence[Table],
+    recipe: Recipe,
+    source: Source | None,
+    seeds: Sequence[int],
+    on_steps: Callable[[int, int], None] | None = None,
+) -> list[Trained]:
+    """A classifier for each of several tables with the same classes, trained side by side in one graph.
+
+    They have nothing in common but the time that it takes to set up a training.
+    Raises ModelError for a label that is not in the taxonomy.
+    """
+    starts = [_start(table, recipe, source, seed) for table, seed in zip(several, seeds, strict=True)]
+    first = starts[0].network
+    architecture = source.architecture if source else recipe.architecture
+    wide = replace(architecture, members=architecture.members * len(starts))
+    model = network.build(wide, first.input_shape[2], first.output_shape[2], seeds[0])
+    model.set_weights(network.join([start.network for start in starts]))
+    training.fit(
+        model,
+        np.concatenate([start.inputs for start in starts]),
+        np.concatenate([start.target for start in starts]),
+        weights=block_diag(*(start.weights for start in starts)).astype(np.float32),
+        schedule=recipe.schedule,
+        seed=seeds[0],
+        on_steps=on_steps,
+    )
+    for start, weights in zip(starts, network.split(model.get_weights(), len(starts)), strict=True):
+        start.network.set_weights(weights)
+    return [_calibrated(start, table) for start, table in zip(starts, several, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A network before its training, and the rows that it will see: those of the objects, then the invented ones."""
+
+    network: keras.Model
+    scaler: Scaler
+    classes: tuple[str, ...]
+    fold: Ints  # (objects,)
+    inputs: npt.NDArray[np.float32]  # (rows, inputs)
+    target: Ints  # (rows,)
+    weights: Floats  # (rows, members)
+
+
+def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _Start:
     classes, target = np.unique(table.label, return_inverse=True)
     for label in classes.tolist():
         taxonomy.class_id(label)  # now, not after the training
@@ -77,29 +125,36 @@ def train(
         source.load(model)
     strange = _strange_rows(table.features, seed)
     row_fold = np.concatenate([fold[table.owner], np.arange(len(strange)) % FOLDS])
-    judged = row_fold[:, None] == np.arange(architecture.members)[None] % FOLDS
-    weight = np.concatenate(
-        [
-            row_weights(table, target, recipe.balance),
-            np.full(len(strange), STRANGE_SHARE * len(table.owner) / len(strange)),
-        ]
-    )[:, None]
-    training.fit(
+    kept_back = row_fold[:, None] == np.arange(architecture.members)[None] % FOLDS
+    share = STRANGE_SHARE * len(table.owner) / len(strange)
+    weight = np.concatenate([row_weights(table, target, recipe.balance), np.full(len(strange), share)])
+    return _Start(
         model,
+        scaler,
+        tuple(classes.tolist()),
+        fold,
         scaler(np.concatenate([table.features, strange])),
         np.concatenate([target[table.owner], np.full(len(strange), len(classes))]),
-        weights=np.where(judged, 0, weight).astype(np.float32),
-        validation=np.where(judged, weight, 0).astype(np.float32),
-        schedule=recipe.schedule,
-        seed=seed,
-        on_check=on_check,
+        np.where(kept_back, 0, weight[:, None]),
     )
-    untouched = Calibration(1.0, np.zeros(len(classes)))
-    trained = Trained(model, scaler, tuple(classes.tolist()), untouched, fold)
-    answers = unseen(trained, table)
+
+
+def _calibrated(start: _Start, table: Table) -> Trained:
+    untouched = Calibration(1.0, np.zeros(len(start.classes)))
+    return calibrated(Trained(start.network, start.scaler, start.classes, untouched, start.fold), table)
+
+
+def calibrated(trained: Trained, table: Table, importance: Floats | None = None) -> Trained:
+    """The same network calibrated anew on its training objects.
+
+    importance (n,): how much an object counts, which decides what mix of classes is expected; None: all the same.
+    """
+    untouched = replace(trained, calibration=Calibration(1.0, np.zeros(len(trained.classes))))
+    answers = unseen(untouched, table)
     seen = ~np.isnan(answers[:, 0])
-    calibrated = calibration.fit(answers[seen], target[seen], None if importance is None else importance[seen])
-    return Trained(model, scaler, trained.classes, calibrated, fold)
+    truth = np.searchsorted(trained.classes, table.label)
+    found = calibration.fit(answers[seen], truth[seen], None if importance is None else importance[seen])
+    return replace(trained, calibration=found)
 
 
 def unseen(trained: Trained, table: Table) -> Floats:
@@ -107,12 +162,14 @@ def unseen(trained: Trained, table: Table) -> Floats:
 
     The table may be another view of the same objects, in the same order. NaN for an object without a row.
     """
-    return _answers(trained, table, trained.fold[table.owner][:, None] == np.arange(_members(trained))[None] % FOLDS)
+    own = table.own()
+    return _answers(trained, own, trained.fold[own.owner][:, None] == np.arange(_members(trained))[None] % FOLDS)
 
 
 def predict(trained: Trained, table: Table) -> Floats:
     """Answers (n, classes + 1) about other objects, from all members."""
-    return _answers(trained, table, np.ones((len(table.owner), _members(trained)), dtype=bool))
+    own = table.own()
+    return _answers(trained, own, np.ones((len(own.owner), _members(trained)), dtype=bool))
 
 
 def _members(trained: Trained) -> int:
@@ -120,13 +177,12 @@ def _members(trained: Trained) -> int:
     return members
 
 
-def _answers(trained: Trained, table: Table, asked: npt.NDArray[np.bool_]) -> Floats:
-    logits = trained.network.predict(trained.scaler(table.features), batch_size=4096, verbose=0)
-    rows = np.einsum("rm,rmc->rc", asked / asked.sum(axis=1, keepdims=True), softmax(logits.astype(np.float64), axis=2))
-    own = table.view == 0
-    seen, place = np.unique(table.owner[own], return_inverse=True)
-    answers = np.full((len(table.object_id), rows.shape[1]), np.nan)
-    answers[seen] = trained.calibration(combine(rows[own], table.epochs[own], place))
+def _answers(trained: Trained, own: Table, asked: npt.NDArray[np.bool_]) -> Floats:
+    logits = network.logits(trained.network, trained.scaler(own.features)).astype(np.float64)
+    rows = np.einsum("rm,rmc->rc", asked / asked.sum(axis=1, keepdims=True), softmax(logits, axis=2))
+    seen, place = np.unique(own.owner, return_inverse=True)
+    answers = np.full((len(own.object_id), rows.shape[1]), np.nan)
+    answers[seen] = trained.calibration(combine(rows, own.epochs, place))
     return answers
 
 

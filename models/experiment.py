@@ -1,7 +1,9 @@
 """Does transfer pay? Sources against fractions of the labels, with random forests beside them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,13 @@ from models.serving import combine
 from models.shipped import SURVEYS
 from models.tables import Table
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 SEEDS = range(5)
 TEST_FOLDS = 5  # one in so many objects is judged on, never trained on
-TREES = 500
+TREES = 300
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Setup:
 
     full: Table  # with worsened views
     own: Table
-    light_curve: npt.NDArray[np.float64]  # features of the light-curve package, for the rows of own
+    light_curve: Floats  # features of the light-curve package, for the rows of own
     ogle3: Source
     ours_published: Source
     published: Source
@@ -58,13 +63,14 @@ def run(data: Path, output: Path, work: Work) -> None:
     results: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
     done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
     setups = {name: _setup(data, name, work) for name in SURVEYS}
-    jobs = [
-        (n, m, f, s) for s in SEEDS for f in FRACTIONS for n in SURVEYS for m in METHODS if (n, m, f, s) not in done
-    ]
-    for number, (name, method, fraction, seed) in enumerate(jobs):
+    jobs = list(product(FRACTIONS, SURVEYS, METHODS))
+    for number, (fraction, name, method) in enumerate(jobs):
         work.on_step("trainings", number, len(jobs))
-        scores = once(setups[name], method, fraction, seed)
-        results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
+        seeds = [seed for seed in SEEDS if (name, method, fraction, seed) not in done]
+        if not seeds:
+            continue
+        for seed, scores in zip(seeds, of_seeds(setups[name], method, fraction, seeds), strict=True):
+            results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
         path.write_text(json.dumps(results, indent=0) + "\n")
     learning_curves.write(output, results)
 
@@ -78,7 +84,7 @@ def _setup(data: Path, name: str, work: Work) -> Setup:
     return Setup(table, table.own(), other, own_source.own(), ours_published, upsilont.source(network))
 
 
-def _other_features(curves: BandLightCurves, table: Table, work: Work) -> npt.NDArray[np.float64]:
+def _other_features(curves: BandLightCurves, table: Table, work: Work) -> Floats:
     """The light-curve package's features for the rows of a table made of some of these light curves."""
     rows = np.flatnonzero(curves.epochs >= tables.MIN_EPOCHS)
     everything = tables.extract(curves, cache=work.cache, threads=work.threads)
@@ -88,40 +94,49 @@ def _other_features(curves: BandLightCurves, table: Table, work: Work) -> npt.ND
     return baseline.extract(curves, work.cache)[used]
 
 
-def once(setup: Setup, method: str, fraction: float, seed: int) -> dict[str, float]:
-    """Scores of one method trained on a fraction of the labels, on objects that are in no fraction."""
-    fold = splits.folds(setup.own.label, setup.own.object_id, TEST_FOLDS, seed)
+def of_seeds(setup: Setup, method: str, fraction: float, seeds: Sequence[int]) -> list[dict[str, float]]:
+    """Scores of one method trained on a fraction of the labels, on objects that are in no fraction, for each seed."""
+    objects = [_objects(setup.own, fraction, seed) for seed in seeds]
+    answers = _answers(setup, method, objects, seeds)
+    return [_scores(setup.own, *one, given) for one, given in zip(objects, answers, strict=True)]
+
+
+def _objects(own: Table, fraction: float, seed: int) -> tuple[Ints, Ints]:
+    """Who is trained on, who is judged on."""
+    fold = splits.folds(own.label, own.object_id, TEST_FOLDS, seed)
     training = np.flatnonzero(fold != 0)
-    training = training[splits.fraction(setup.own.label[training], fraction, seed)]
-    test = setup.own.select(np.flatnonzero(fold == 0))
-    classes, answers = _answers(setup, method, training, test, seed)
-    scores = judging.judge(classes, test, answers)
+    return training[splits.fraction(own.label[training], fraction, seed)], np.flatnonzero(fold == 0)
+
+
+def _scores(own: Table, training: Ints, test: Ints, answers: Floats) -> dict[str, float]:
+    classes = tuple(np.unique(own.label[training]).tolist())
+    scores = judging.judge(classes, own.select(test), answers)
     return {key: scores[key] for key in ("macro_f1", "mcc", "accuracy", "ece")} | {"labels": len(training)}
 
 
-def _answers(
-    setup: Setup, method: str, training: npt.NDArray[np.int64], test: Table, seed: int
-) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+def _answers(setup: Setup, method: str, objects: list[tuple[Ints, Ints]], seeds: Sequence[int]) -> list[Floats]:
+    """Answers (test objects, classes + 1) for each seed."""
+    jobs = list(zip(objects, seeds, strict=True))
     if method.startswith("forest"):
-        return _forest(setup, method, training, test, seed)
+        own = replace(setup.own, features=setup.light_curve) if method == "forest, light-curve" else setup.own
+        return [_forest(own.select(training), own.select(test), seed) for (training, test), seed in jobs]
     if method.startswith("published"):
-        source = setup.published
-        trained = published_way.transfer(setup.own.select(training), source, seed, load="scratch" not in method)
-        return trained.classes, ensemble.predict(trained, test)
-    table = setup.full.select(training)
-    start = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
-    trained = ensemble.train(table, building.recipe(len(table.owner), start), start, seed)
-    return trained.classes, ensemble.predict(trained, test)
+        load = "scratch" not in method
+        trained = [
+            published_way.transfer(setup.own.select(training), setup.published, seed, load=load)
+            for (training, _), seed in jobs
+        ]
+    else:
+        source = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
+        several = [setup.full.select(training) for training, _ in objects]
+        recipe = building.recipe(len(several[0].owner), source)
+        trained = ensemble.train_together(several, recipe, source, seeds)
+    return [ensemble.predict(one, setup.own.select(test)) for one, (_, test) in zip(trained, objects, strict=True)]
 
 
-def _forest(
-    setup: Setup, method: str, training: npt.NDArray[np.int64], test: Table, seed: int
-) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+def _forest(table: Table, judged: Table, seed: int) -> Floats:
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 (an extra)
 
-    own = replace(setup.own, features=setup.light_curve) if method == "forest, light-curve" else setup.own
-    table = own.select(training)
-    judged = own.select(np.flatnonzero(np.isin(own.object_id, test.object_id)))
-    forest = RandomForestClassifier(TREES, random_state=seed).fit(table.features, table.label[table.owner])
+    forest = RandomForestClassifier(TREES, n_jobs=-1, random_state=seed).fit(table.features, table.label[table.owner])
     rows = np.pad(forest.predict_proba(judged.features), ((0, 0), (0, 1)))  # a forest has no Residual
-    return tuple(forest.classes_.tolist()), combine(rows, judged.epochs, judged.owner)
+    return combine(rows, judged.epochs, judged.owner)

@@ -1,15 +1,23 @@
 """The networks: the published one, and an ensemble of small ones side by side in one graph (needs TensorFlow)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 from tensorflow import keras
+
+Array = npt.NDArray[np.float32]
+
+
+CHUNK = 4096  # rows at once, for memory
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a network of `members` independent columns that see the same input; the answer is their mean.
+    """Sizes of a network of `members` independent columns; the answer is their mean.
 
     Each column is norm - (dense - ReLU - norm - dropout) for every hidden size - dense, with batch norms.
     """
@@ -47,12 +55,10 @@ class MemberDense(keras.layers.Layer):  # type: ignore[misc] # keras has no type
 
 
 def build(architecture: Architecture, inputs: int, classes: int, seed: int) -> keras.Model:
-    """A network from scaled features (n, inputs) to logits (n, members, classes)."""
+    """A network from scaled features (n, members, inputs), each member's own, to logits (n, members, classes)."""
     keras.utils.set_random_seed(seed)
-    members = architecture.members
-    scaled = keras.Input((inputs,))
-    x = keras.layers.RepeatVector(members)(scaled)
-    x = _norm(x, "norm_0", architecture.input_epsilon)
+    scaled = keras.Input((architecture.members, inputs))
+    x = _norm(scaled, "norm_0", architecture.input_epsilon)
     for number, units in enumerate(architecture.hidden, 1):
         x = MemberDense(units, name=f"dense_{number}")(x)
         x = keras.layers.ReLU()(x)
@@ -62,6 +68,29 @@ def build(architecture: Architecture, inputs: int, classes: int, seed: int) -> k
     if architecture.norm_logits:
         logits = _norm(logits, "head_norm")
     return keras.Model(scaled, logits)
+
+
+def shared_input(network: keras.Model) -> keras.Model:
+    """The same network with one input (n, inputs) that all members see."""
+    _, members, inputs = network.input_shape
+    scaled = keras.Input((inputs,))
+    return keras.Model(scaled, network(keras.layers.RepeatVector(members)(scaled)))
+
+
+def logits(network: keras.Model, inputs: Array) -> Array:
+    """What every member says, (n, members, classes), of scaled features (n, inputs)."""
+    asked = shared_input(network)
+    return np.concatenate([asked(inputs[first : first + CHUNK]).numpy() for first in range(0, len(inputs), CHUNK)])
+
+
+def join(networks: Sequence[keras.Model]) -> list[Array]:
+    """Weights of one network that has the members of several, of the same sizes, side by side."""
+    return [np.concatenate(weights) for weights in zip(*(one.get_weights() for one in networks), strict=True)]
+
+
+def split(weights: Sequence[Array], count: int) -> list[list[Array]]:
+    """The weights of `count` networks that were joined; members are the leading part of every first axis."""
+    return [list(part) for part in zip(*(np.split(array, count) for array in weights), strict=True)]
 
 
 def _norm(x: Any, name: str, epsilon: float = 1e-5) -> Any:

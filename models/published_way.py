@@ -31,7 +31,7 @@ def transfer(table: Table, source: Source, seed: int, *, load: bool = True) -> T
     model = network.build(network.PUBLISHED, scaler.inputs, len(classes) + 1, seed)
     if load:
         source.load(model)
-    inputs, labels = scaler(table.features), target[table.owner]
+    inputs, labels = scaler(table.features)[:, None], target[table.owner]
     model.compile(
         optimizer=keras.optimizers.SGD(RATE, momentum=MOMENTUM),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),

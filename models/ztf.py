@@ -21,7 +21,7 @@ SEEN_AGAIN, JUDGED = 2400, 300  # objects of each class
 MEASURED, MEASURED_VIEWS = 2500, 2  # stars of each class, and how often each is seen
 EVERY_STAR = 10**6
 # Faster and longer than other transfers: ZTF's alerts are further from OGLE's light curves than other surveys are.
-RECIPE = Recipe(OURS, Schedule(10_000, body_rate=1e-3), balance=1.0)
+RECIPE = Recipe(OURS, Schedule(10_000, batch=256, body_rate=1e-3), balance=1.0)
 LEFT_OUT = ("ROT", "SN")  # training goes without each of these once, to see whether Residual notices
 # The mix of sources that the probabilities are calibrated for. Periodic stars: between equal shares (which rare classes
 # need) and the natural ones, some 30 % EW (Catalina's have half, ZTF's in Chen et al. 2020, ApJS 249, 18, rather more
@@ -61,8 +61,8 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
         ],
         work,
     )
-    source = sources.own()
-    trained = ensemble.train(table, RECIPE, source, seed, work.told("ztf"), _importance(table))
+    trained = ensemble.train(table, RECIPE, sources.own(), seed, work.told("ztf"))
+    trained = ensemble.calibrated(trained, table, _importance(table))
     judged = _table(synthesis.ztf_light_curves(data, JUDGED, seed + 1, kept), work)
     answers = ensemble.predict(trained, judged)
     catalina = set(kept) & set(lightcurves.read(data / "lightcurves" / "catalina").object_id.tolist())

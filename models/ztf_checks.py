@@ -20,7 +20,7 @@ SURE = 0.5
 # Among the unlabelled stars of ztf_field, by their folded light curves: false-alarm probabilities below 1e-20; of all
 # others it is above 1e-8.
 FIELD_VARIABLES = {"250101100002875": "EW, 0.26991 d", "250101100000832": "RRAB, 0.70536 d"}
-QUICK = Recipe(OURS, Schedule(1500, body_rate=1e-3), balance=1.0)  # enough to see what Residual does
+QUICK = Recipe(OURS, Schedule(1500, batch=256, body_rate=1e-3), balance=1.0)  # enough to see what Residual does
 
 
 def in_stream(trained: Trained, natural: Table) -> dict[str, Any]:
