@@ -9,7 +9,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 SMALLEST = 1e-12  # probability, before a logarithm
-STIFFNESS = 1.0  # pull of every class's shift to zero, in objects: a class with few of them hardly moves
+STIFFNESS = 100.0  # objects' worth of pull of every shift to zero: few labels set the sharpness, and no more
 
 
 @dataclass(frozen=True)
