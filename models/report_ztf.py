@@ -21,7 +21,7 @@ def _in_stream(scores: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _called_periodic(folders: Mapping[str, Any]) -> list[str]:
+def _called_periodic(found: Mapping[str, Any]) -> list[str]:
     lines = [
         "Real ZTF sources without a known period that get more than 0.5 for the periodic classes (EA, EW, RR Lyrae, "
         "Cepheids, delta Scuti, LPV, ROT) together, or for one of them; sources that were learned from are judged by "
@@ -30,18 +30,18 @@ def _called_periodic(folders: Mapping[str, Any]) -> list[str]:
         "| sources | number | together | one class |",
         "|---|---|---|---|",
     ]
-    for folder, groups in folders.items():
-        for group, found in groups.items():
-            counts = (f"{len(found[key])} ({len(found[key]) / found['n']:.1%})" for key in ("together", "one_class"))
-            lines.append(f"| {folder}, {group} | {found['n']} | " + " | ".join(counts) + " |")
-    for folder, groups in folders.items():
+    for folder, groups in found["folders"].items():
+        for group, called in groups.items():
+            counts = (f"{len(called[key])} ({len(called[key]) / called['n']:.1%})" for key in ("together", "one_class"))
+            lines.append(f"| {folder}, {group} | {called['n']} | " + " | ".join(counts) + " |")
+    for folder, groups in found["folders"].items():
         lines += ["", f"Held out in {folder}: " + (", ".join(groups["held out"]["together"]) or "none") + "."]
-    return lines
-
-
-def _field_variables(stars: Mapping[str, str]) -> list[str]:
-    named = "; ".join(f"{name} ({what})" for name, what in stars.items())
-    return [f"Among them are real variable stars, by their folded light curves: {named}."]
+    named = "; ".join(f"{name} ({what})" for name, what in found["variables"].items())
+    return [
+        *lines,
+        "",
+        f"Among them are real variable stars, by their folded light curves, counted all the same: {named}.",
+    ]
 
 
 def _known_packets(known: Mapping[str, Any]) -> list[str]:
@@ -75,6 +75,5 @@ SECTIONS: dict[str, Section] = {
     "class_mix": _class_mix,
     "scores_in_stream": _in_stream,
     "real_sources_called_periodic": _called_periodic,
-    "field_variables": _field_variables,
     "known_packets": _known_packets,
 }

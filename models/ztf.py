@@ -70,17 +70,19 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
     scores = {"of": "stars seen again whose originals were held out, classes equally frequent"}
     scores |= judging.judge(trained.classes, judged, answers)
     notes = {
-        "training": building.training_notes("ogle3", "stars seen again through ZTF's alerts", table, seed),
+        "training": building.training_notes("ogle3", "what ZTF's alerts would show of labelled stars", table, seed),
         "simulated": SIMULATED,
         "class_mix": MIX,
         "scores": scores,
         "scores_in_stream": checks.in_stream(trained, natural),
         "macro_f1_by_epochs": checks.by_epochs(trained, judged, answers),
         "real_sources_called_periodic": {
-            name: checks.called_periodic(trained, table, data / "lightcurves" / name, work)
-            for name in ("ztf_field", "ztf_snia")
+            "folders": {
+                name: checks.called_periodic(trained, table, data / "lightcurves" / name, work)
+                for name in ("ztf_field", "ztf_snia")
+            },
+            "variables": checks.FIELD_VARIABLES,
         },
-        "field_variables": checks.FIELD_VARIABLES,
         "unfamiliar": {
             f"{label} left out of training": checks.left_out(table, label, seed, work) for label in LEFT_OUT
         },
