@@ -1,5 +1,6 @@
 """Training on a small invented survey: it learns, it is honest about what it has seen, and it is served as trained."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,15 @@ def test_answers_about_training_objects_come_from_members_that_had_not_seen_them
     fooled = ensemble.train(nonsense, RECIPE, None, seed=0)
     unseen = judging.judge(fooled.classes, nonsense, ensemble.unseen(fooled, nonsense))
     assert abs(unseen["mcc"]) < 0.25  # by chance; members that had seen them would know them by heart
+
+
+def test_trainings_side_by_side_know_nothing_of_each_other(table: Table) -> None:
+    swap = {"RRAB": "EW", "EW": "RRAB", "LPV": "LPV"}
+    swapped = replace(table, label=np.array([swap[label] for label in table.label]))
+    plain, contrary = ensemble.train_together([table, swapped], RECIPE, None, [0, 1])
+    others = survey(50, seed=2).own()
+    assert judging.judge(plain.classes, others, ensemble.predict(plain, others))["macro_f1"] > 0.9
+    assert judging.judge(contrary.classes, others, ensemble.predict(contrary, others))["macro_f1"] < 0.4
 
 
 def test_the_served_network_is_the_trained_one(trained: Trained, tmp_path: Path) -> None:
