@@ -32,6 +32,7 @@ lint: .venv/dev
 # Rebuilds every network in models/weights from the real data.
 networks: .venv/dev
 	$(BIN)/starsieve models build
+	$(BIN)/python -m broker.known
 
 # Pins every requirement with its hashes; needs uv. Index addresses are left out on purpose.
 lock:

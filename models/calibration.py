@@ -27,10 +27,10 @@ class Calibration:
         return np.concatenate([odds / odds.sum(axis=1, keepdims=True) * (1 - residual), residual], axis=1)
 
 
-def fit(probabilities: Floats, truth: Ints) -> Calibration:
-    """Maximum likelihood on objects that the network was not trained on, in their natural mix.
+def fit(probabilities: Floats, truth: Ints, weight: Floats | None = None) -> Calibration:
+    """Maximum likelihood on objects that the network was not trained on, in their natural mix or by weight.
 
-    probabilities (n, classes + 1), Residual last; truth (n,).
+    probabilities (n, classes + 1), Residual last; truth (n,); weight (n,): how much an object counts.
     """
     from scipy.optimize import minimize  # noqa: PLC0415 - fitting is training, and serving does without SciPy
     from scipy.special import log_softmax  # noqa: PLC0415
@@ -38,12 +38,13 @@ def fit(probabilities: Floats, truth: Ints) -> Calibration:
     logs = np.log(np.maximum(probabilities[:, :-1], SMALLEST))
     n, classes = logs.shape
     hot = np.eye(classes)[truth]
+    share = np.ones(n) if weight is None else weight * n / weight.sum()
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         logits = parameters[0] * logs + parameters[1:]
         answer = log_softmax(logits, axis=1)
-        excess = np.exp(answer) - hot
-        value = -answer[np.arange(n), truth].sum() + STIFFNESS * (parameters[1:] ** 2).sum() / 2
+        excess = (np.exp(answer) - hot) * share[:, None]
+        value = -(share * answer[np.arange(n), truth]).sum() + STIFFNESS * (parameters[1:] ** 2).sum() / 2
         gradient = np.concatenate([[(excess * logs).sum()], excess.sum(axis=0) + STIFFNESS * parameters[1:]])
         return value, gradient
 

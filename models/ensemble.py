@@ -146,10 +146,20 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
 def _calibrated(start: _Start, table: Table) -> Trained:
     untouched = Calibration(1.0, np.zeros(len(start.classes)))
     trained = Trained(start.network, start.scaler, start.familiarity, start.classes, untouched, start.fold)
-    answers = unseen(trained, table)
+    return calibrated(trained, table)
+
+
+def calibrated(trained: Trained, table: Table, importance: Floats | None = None) -> Trained:
+    """The same network calibrated anew on its training objects.
+
+    importance (n,): how much an object counts, which decides what mix of classes is expected; None: all the same.
+    """
+    untouched = replace(trained, calibration=Calibration(1.0, np.zeros(len(trained.classes))))
+    answers = unseen(untouched, table)
     seen = ~np.isnan(answers[:, 0])
-    truth = np.searchsorted(start.classes, table.label)
-    return replace(trained, calibration=calibration.fit(answers[seen], truth[seen]))
+    truth = np.searchsorted(trained.classes, table.label)
+    found = calibration.fit(answers[seen], truth[seen], None if importance is None else importance[seen])
+    return replace(trained, calibration=found)
 
 
 def unseen(trained: Trained, table: Table) -> Floats:

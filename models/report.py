@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.report_ztf import SECTIONS
+
 PICTURE = "card.png"
 BINS = 10
 
@@ -13,6 +15,11 @@ BINS = 10
 def write(folder: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
     """Writes card.md and card.png; truth (n,) and answers (n, classes + 1) are of objects not trained on."""
     _draw(folder / PICTURE, card, truth, answers)
+    write_text(folder, card)
+
+
+def write_text(folder: Path, card: dict[str, Any]) -> None:
+    """Writes card.md alone."""
     (folder / "card.md").write_text(_text(card))
 
 
@@ -35,6 +42,9 @@ def _text(card: dict[str, Any]) -> str:
     for title, key in (("Classes with too few objects", "dropped_classes"), ("AUROC of Residual", "unfamiliar")):
         if card.get(key):
             lines += [f"{title}: " + ", ".join(f"{name} {value}" for name, value in card[key].items()) + ".", ""]
+    for key, section in SECTIONS.items():
+        if key in card:
+            lines += [*section(card[key]), ""]
     lines += [f"![confusion, reliability, epochs]({PICTURE})", "", f"sha256 of the network: `{card['sha256']}`"]
     return "\n".join(lines) + "\n"
 

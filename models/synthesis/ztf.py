@@ -9,8 +9,9 @@ import structlog
 from models.synthesis.catalog import Catalog, read_catalog
 from models.synthesis.lightcurves import Ints, LightCurves, offsets_of
 from models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
-from models.synthesis.shapes import TO_SIGMA
 from models.synthesis.ztf_alerts import BANDS, Alerts, Exposures, draw_exposures, read_histories, reference_flux, select
+from models.synthesis.ztf_measured import MEASURED, measured, stars_of
+from models.synthesis.ztf_real import MIN_EPOCHS, real_light_curves, real_parts
 from models.synthesis.ztf_sources import (
     Draw,
     Sources,
@@ -24,16 +25,14 @@ from models.synthesis.ztf_sources import (
 
 log = structlog.get_logger()
 
-MIN_EPOCHS = 20  # of one band, as in the stream
 MAX_EPOCHS = 500
+PARTS = 5  # of each real ZTF light curve: with them, half as many other field stars are called periodic
 BATCH = 100  # objects held in memory at once
 MAX_TRIES = 25  # objects drawn for one that passes: faint and quiet ones hardly ever raise 20 alerts
 # Of the light curves: alerts only; alerts with forced photometry; every exposure, as in a data release.
 WATCHED = {"alerts": 0.45, "forced": 0.45, "all": 0.1}
 WATCHED_CONSTANT = {"alerts": 0.2, "forced": 0.3, "all": 0.5}
 MIN_ALERTS = 5
-# Robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae star among them.
-MAX_QUIET = 2.5
 # Class: catalogue type and subtypes of the stars that catalina and asas lack.
 CATALOGUED = {
     "CEP": ("Cep", "F", "1", "2", "12", "F1"),
@@ -42,8 +41,6 @@ CATALOGUED = {
     "T2CEP": ("T2Cep",),
 }
 GIANTS = {"LPV_Mira": ("LPV", "Mira"), "LPV_SRV": ("LPV", "SRV")}
-# Class: survey and label of real ZTF light curves.
-REAL = {"NONVAR": ("ztf_field", "FIELD"), "SN": ("ztf_snia", "SNIA")}
 LABELS = ("RRAB", "RRC", "RRD", "CEP", "T2CEP", "DSCT", "EA", "EW", "LPV", "ROT", "QSO", "SN", "NONVAR")
 
 
@@ -66,7 +63,7 @@ def ztf_light_curves(
     histories = read_histories(data_dir / "alerts" / "ztf_avro")
     for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
         rng = np.random.default_rng(class_seed)
-        yield from _real(data_dir, label, allowed)
+        yield from real_light_curves(data_dir, label, allowed)
         count = 0
         draws = _draws(rng, label, catalog, surveys, n_per_class, allowed)
         for batch in range(MAX_TRIES * n_per_class // BATCH + 1):
@@ -78,6 +75,28 @@ def ztf_light_curves(
             count += len(chunk)
             yield chunk
         log.info("ztf class synthesised", label=label, asked=n_per_class, made=count)
+
+
+def ztf_measured(
+    data_dir: Path, n_per_class: int, seed: int, object_ids: Collection[str], views: int
+) -> Iterator[LightCurves]:
+    """Yield real light curves of up to n_per_class stars of each class of catalina and asas, as alerts carry them.
+
+    object_ids: the stars that may be used; views: how often each is seen, see models.synthesis.ztf_measured. Of
+    constant stars and supernovae come parts of real ZTF light curves, as many of each. Raises FileNotFoundError where
+    data are missing.
+    """
+    allowed = frozenset(object_ids)
+    surveys = {name: read_survey(data_dir / "lightcurves" / name) for name in SURVEYS}
+    for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
+        rng = np.random.default_rng(class_seed)
+        yield from real_parts(rng, data_dir, label, allowed, PARTS)
+        if label not in MEASURED:
+            continue
+        for survey, stars in stars_of(rng, surveys, label, n_per_class, allowed):
+            chunk = measured(rng, survey, stars, label, MIN_EPOCHS, views)
+            if chunk is not None:
+                yield chunk
 
 
 def _draws(
@@ -162,29 +181,3 @@ def _as_of(rng: np.random.Generator, exposures: Exposures, alerts: Alerts, i: in
         return chosen[:0]
     last = triggers[min(int(np.searchsorted(seen[triggers], target)), len(triggers) - 1)]
     return chosen[: last + 1]
-
-
-def _real(data_dir: Path, label: str, allowed: frozenset[str] | None) -> Iterator[LightCurves]:
-    """Real ZTF light curves of a class as they are, those with MIN_EPOCHS in a band."""
-    if label not in REAL:
-        return
-    name, survey_label = REAL[label]
-    survey = read_survey(data_dir / "lightcurves" / name)
-    usable = np.flatnonzero(survey.label == survey_label).tolist()
-    usable = [i for i in usable if allowed is None or survey.object_id[i] in allowed]
-    long = [i for i in usable if _fullest_band(survey, i) >= MIN_EPOCHS]
-    stars = [i for i in long if label != "NONVAR" or _quiet(survey, i)]
-    if stars:
-        log.info("real light curves", label=label, used=len(stars))
-        yield survey.select(stars, label)
-
-
-def _quiet(survey: Survey, i: int) -> bool:
-    """Whether a field star's scatter is that of its errors: there are variable stars among ztf_field, unlabelled."""
-    rows = survey.good_points(i)
-    deviation = np.abs(survey.mag[rows] - np.median(survey.mag[rows]))
-    return bool(TO_SIGMA * np.median(deviation) < MAX_QUIET * np.median(survey.magerr[rows]))
-
-
-def _fullest_band(survey: Survey, i: int) -> int:
-    return int(np.unique(survey.band[survey.good_points(i)], return_counts=True)[1].max(initial=0))

@@ -183,9 +183,9 @@ def _release_noise(exposures: Exposures, total: Floats) -> Floats:
 
 
 def _within_forced(epochs: Epochs, detected: Bools) -> Bools:
-    """Points at most FORCED_DAYS before a detection of the same object."""
-    span = np.ptp(epochs.mjd) + 2.0 * FORCED_DAYS
-    time = epochs.mjd - epochs.mjd.min() + epochs.index * span  # rises across objects: one search serves all
+    """Points of the nights before a detection of the same object, at most FORCED_DAYS before it."""
+    span = np.ceil(np.ptp(epochs.mjd) + 2.0 * FORCED_DAYS)
+    time = epochs.mjd - np.floor(epochs.mjd.min()) + epochs.index * span  # rises across objects: one search serves all
     alerts = np.append(time[detected], np.inf)
-    within: Bools = alerts[np.searchsorted(alerts, time)] - time <= FORCED_DAYS
+    within: Bools = alerts[np.searchsorted(alerts, np.floor(time) + 1.0)] - time <= FORCED_DAYS
     return within

@@ -22,6 +22,7 @@ FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
 # 2010, ApJ 708, 717); Catalina's unfiltered band has 0.9 of the amplitude in V (Drake et al. 2013). OGLE: A_V/A_I = 1.6
 # for RR Lyrae (Soszynski et al. 2009), 1.7 for Cepheids. Red giants vary 2 to 2.5 times more in V than in I.
 # Eclipses: equal. Spots: 15 % more in g. Quasars: wavelength^-0.48 from r (MacLeod et al. 2010, ApJ 721, 1014).
+# Quoted from memory of these papers. The network sees one band at a time, so that they only set amplitudes.
 SCALE_V = {
     "RRAB": (1.22, 0.87),
     "RRC": (1.22, 0.87),

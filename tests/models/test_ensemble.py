@@ -128,6 +128,17 @@ def test_calibration_mends_an_overconfident_network() -> None:
     np.testing.assert_allclose(mended(with_residual)[:, :3], honest, atol=0.1)
 
 
+def test_calibration_follows_the_mix_of_classes_that_is_expected() -> None:
+    rng = np.random.default_rng(10)
+    truth = np.repeat([0, 1], 5000)
+    evidence = rng.normal(np.where(truth == 1, 1.0, -1.0))  # odds of the two classes are exp(2 evidence)
+    equal = 1 / (1 + np.exp(-2 * evidence))
+    answers = np.column_stack([1 - equal, equal, np.zeros(len(truth))])
+    rare = calibration.fit(answers, truth, np.where(truth == 1, 0.1, 0.9))
+    assert rare.sharpness == pytest.approx(1, abs=0.1)
+    assert rare.shift[1] - rare.shift[0] == pytest.approx(np.log(0.1 / 0.9), abs=0.3)
+
+
 def test_extraction_is_cached_and_says_why_there_are_no_features(tmp_path: Path) -> None:
     rng = np.random.default_rng(9)
     epochs = np.array([40, 25, 10, 30])

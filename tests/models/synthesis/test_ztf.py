@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves
+from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves, ztf_measured
 from models.synthesis.lightcurves import Epochs
 from models.synthesis.originals import read_survey
-from models.synthesis.ztf import LABELS, MIN_EPOCHS, REAL
+from models.synthesis.ztf import LABELS
 from models.synthesis.ztf_alerts import (
     FORCED_DAYS,
     Exposures,
@@ -19,6 +19,8 @@ from models.synthesis.ztf_alerts import (
     reference_flux,
     select,
 )
+from models.synthesis.ztf_measured import kept_points
+from models.synthesis.ztf_real import MIN_EPOCHS, REAL
 
 LIMIT = 10 ** (-0.4 * 20.5)
 
@@ -161,3 +163,44 @@ def test_the_seed_decides(data_dir: Path, light_curves: LightCurves, allowed: se
     again = concatenate(ztf_light_curves(data_dir, 12, seed=1, object_ids=allowed))
     np.testing.assert_array_equal(again.mag, light_curves.mag)
     np.testing.assert_array_equal(again.object_id, light_curves.object_id)
+
+
+@pytest.fixture(scope="module")
+def measured_light_curves(data_dir: Path, allowed: set[str]) -> LightCurves:
+    return concatenate(ztf_measured(data_dir, 30, 1, allowed, views=2))
+
+
+def test_real_photometry_is_a_part_of_the_star_s_own(
+    data_dir: Path, allowed: set[str], measured_light_curves: LightCurves
+) -> None:
+    made = measured_light_curves
+    assert (np.diff(made.offsets) >= MIN_EPOCHS).all()
+    stars = [name.rsplit(":", 1)[0] for name in made.object_id.tolist()]
+    assert set(stars) <= allowed
+    assert len(np.unique(made.object_id)) == len(made)
+    survey = read_survey(data_dir / "lightcurves" / "catalina")
+    place = {name: number for number, name in enumerate(survey.object_id.tolist())}
+    of_catalina = [number for number, star in enumerate(stars) if star in place]
+    assert len(of_catalina) > 100
+    for number in of_catalina[:20]:
+        rows = survey.good_points(place[stars[number]])
+        own = dict(zip(survey.mjd[rows].tolist(), survey.mag[rows].tolist(), strict=True))
+        span = slice(made.offsets[number], made.offsets[number + 1])
+        assert all(own[mjd] == mag for mjd, mag in zip(made.mjd[span].tolist(), made.mag[span].tolist(), strict=True))
+
+
+def test_every_point_in_the_stream_is_an_alert_or_soon_followed_by_one() -> None:
+    mjd = np.arange(400.0)
+    flux = np.where(mjd == 100, 2.0, 1.0)
+    alone, with_forced = (kept_points(mjd, flux, np.full(400, 0.01), forced=forced) for forced in (False, True))
+    np.testing.assert_array_equal(np.flatnonzero(alone), [100])
+    np.testing.assert_array_equal(np.flatnonzero(with_forced), np.arange(100 - int(FORCED_DAYS), 101))
+
+
+def test_parts_of_real_light_curves_come_of_stars_that_may_be_used(
+    allowed: set[str], measured_light_curves: LightCurves
+) -> None:
+    for label in REAL:
+        chosen = measured_light_curves.object_id[measured_light_curves.label == label].tolist()
+        assert len(chosen) > 10
+        assert {name.rsplit(":", 1)[0] for name in chosen} <= allowed
