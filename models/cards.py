@@ -28,11 +28,7 @@ def save(
     """
     network = to_tflite(trained.network)
     sha256 = hashlib.sha256(network).hexdigest()
-    card = {
-        "survey": survey,
-        "name": f"starsieve-{survey}",
-        "version": sha256[:8],
-        "sha256": sha256,
+    decides = {
         "classes": [*trained.classes, RESIDUAL],
         "class_ids": [taxonomy.class_id(label) for label in (*trained.classes, RESIDUAL)],
         "bands": list(bands),
@@ -44,12 +40,24 @@ def save(
             "sharpness": trained.calibration.sharpness,
             "shift": trained.calibration.shift.tolist(),
         },
+    }
+    card = {
+        "survey": survey,
+        "name": f"starsieve-{survey}",
+        "version": version_of(sha256, decides),
+        "sha256": sha256,
+        **decides,
         **notes,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(network)
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return card
+
+
+def version_of(sha256: str, decides: dict[str, Any]) -> str:
+    """Changes with everything that an answer depends on: the network, and the numbers on its card that are used."""
+    return hashlib.sha256((sha256 + json.dumps(decides, sort_keys=True)).encode()).hexdigest()[:8]
 
 
 def to_tflite(network: keras.Model) -> bytes:

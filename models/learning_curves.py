@@ -54,6 +54,7 @@ def _cell(runs: list[dict[str, Any]]) -> str:
 def _draw(path: Path, scores: Scores) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
     from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.ticker import NullFormatter  # noqa: PLC0415
 
     surveys = sorted({survey for survey, _, _ in scores})
     figure = Figure(figsize=(4 * len(surveys), 4.5), layout="constrained")
@@ -67,5 +68,6 @@ def _draw(path: Path, scores: Scores) -> None:
             axes.plot(labels, middle, "o-" if method == "ogle3" else ".--", label=title)
             axes.fill_between(labels, middle - spread, middle + spread, alpha=0.15)
         axes.set(xscale="log", xlabel="labels", ylabel="macro-F1", title=survey)
+        axes.xaxis.set_minor_formatter(NullFormatter())
     figure.axes[0].legend(fontsize="x-small")
     figure.savefig(path, dpi=80, metadata={"Software": None})
