@@ -7,7 +7,7 @@ from features.jit import Floats, Integers, kernel
 # Of the half width of the middle 68 %: eclipses are deep, flares and cosmic rays are brighter than any star's maximum.
 BRIGHTEST, FAINTEST = 4.0, 6.0
 MIDDLE = (0.16, 0.84)
-ERROR_FLOOR = 0.3  # of the standard deviation; 0.2 and 0.45 gave the same periods of 6,800 real stars, none worse ones
+ERROR_FLOOR = 0.3  # of the standard deviation; 0.2 and 0.45 find as many right periods of 8,400 real stars, to 0.3 %
 
 
 @kernel
