@@ -10,7 +10,8 @@ import features
 from broker.alerts import Alert
 from broker.epochs import BANDS, DIFFERENCE, FORCED, SAME_EXPOSURE_DAYS, Epochs, merge_into, n_references, of_band
 from broker.lightcurves import Change, Stored
-from features import Period
+from features import FEATURES, Period
+from models.scaling import COLUMNS
 from models.serving import Classifier
 
 Floats = NDArray[np.float64]
@@ -46,7 +47,7 @@ class _LightCurve:
     band: str
     epochs: Epochs  # those of later exposures included, for the sake of the search state
     n_epochs: int  # not counting those
-    features: Floats | None = None
+    numbers: Floats | None = None  # features and profile, what a classifier takes
     period: Period | None = None
     reason: str | None = None
 
@@ -58,7 +59,7 @@ class _LightCurve:
             int(np.count_nonzero(seen["flags"] & FORCED)),
             n_references(seen),
             self.period,
-            self.features,
+            None if self.numbers is None else self.numbers[: len(FEATURES)],
         )
 
 
@@ -132,13 +133,14 @@ def _extract(
         offsets,
         asof=asof,
     )
+    numbers = np.hstack([found.features, found.profiles])
     kept: dict[str, dict[str, bytes]] = {}
     by_time = sorted(range(len(light_curves)), key=lambda index: owners[index].mjd)
     for index in by_time:  # of several alerts of one object, the state of the latest stays
         light_curve, owner, state = light_curves[index], owners[index], found.states[index]
         light_curve.reason = found.reasons[index]
         if light_curve.reason is None:
-            light_curve.features, light_curve.period = found.features[index], found.periods[index]
+            light_curve.numbers, light_curve.period = numbers[index], found.periods[index]
         if state is not None and state != old_states[index]:
             kept.setdefault(owner.object_id, {})[light_curve.band] = state
     return kept
@@ -150,9 +152,9 @@ def _classify(alerts: Sequence[Alert], light_curves: Sequence[_LightCurve], clas
         by_alert[light_curve.alert].append(light_curve)
     reasons = [_reason(alert, of_alert, classifier) for alert, of_alert in zip(alerts, by_alert, strict=True)]
     answer = np.cumsum([reason is None for reason in reasons]) - 1
-    usable = [lc for lc in light_curves if lc.features is not None and lc.band in classifier.bands]
+    usable = [lc for lc in light_curves if lc.numbers is not None and lc.band in classifier.bands]
     probabilities = classifier.classify(
-        np.array([lc.features for lc in usable]).reshape(len(usable), len(features.FEATURES)),
+        np.array([lc.numbers for lc in usable]).reshape(len(usable), len(COLUMNS)),
         np.array([lc.n_epochs for lc in usable], np.int64),
         np.array([answer[lc.alert] for lc in usable], np.int64),
     )
@@ -171,7 +173,7 @@ def _reason(alert: Alert, light_curves: Sequence[_LightCurve], classifier: Class
     """Why an alert cannot be classified, or None if it can."""
     if not light_curves:
         return "no_counterpart" if alert.epochs.size else "no_photometry"
-    with_features = [lc for lc in light_curves if lc.features is not None]
+    with_features = [lc for lc in light_curves if lc.numbers is not None]
     if any(lc.band in classifier.bands for lc in with_features):
         return None
     if with_features:

@@ -2,6 +2,7 @@
 
 from features.check import UnusableLightCurve
 from features.period import Period, find_period
+from features.profile import PROFILE
 from features.stream import Batch, Update, Updates, extract, extract_many, update, update_many
 
 FEATURES: tuple[str, ...] = (
@@ -25,6 +26,7 @@ FEATURES: tuple[str, ...] = (
 
 __all__ = [
     "FEATURES",
+    "PROFILE",
     "Batch",
     "Period",
     "UnusableLightCurve",

@@ -9,9 +9,10 @@ from features.ceilings import renew_ceilings
 from features.check import NO_PERIOD, USABLE, check
 from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
-from features.jit import Bytes, Data, Floats, Integers, Singles, kernel
+from features.jit import Bytes, Floats, Integers, Singles, kernel
 from features.parity import published_period
-from features.search import UNKNOWN, best_blocks, weigh
+from features.profile import PROFILE, profile_given_period
+from features.search import UNKNOWN, best_blocks, weigh, weighed
 from features.significance import false_alarm_probability
 from features.state import (
     covers_only,
@@ -25,7 +26,7 @@ from features.state import (
 from features.statistics import features_given_period
 from features.taming import tame
 
-N_FEATURES = 16
+N_FEATURES, N_PROFILE = 16, len(PROFILE)
 CERTIFIED = 15  # best blocks re-ranked
 # Columns of the table of periods.
 FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, ALIASES, N_EPOCHS, LOOKED_AT = range(8)
@@ -36,17 +37,6 @@ N_COLUMNS = 8
 def lowest_index(baseline: float, step: float) -> int:
     """Index of the lowest grid frequency whose period fits into the baseline."""
     return max(0, math.ceil(1 / (baseline * step) - 1e-9) - 1)
-
-
-@kernel
-def weighed(time: Floats, mag: Floats, magerr: Floats, band_starts: Integers) -> tuple[Data, float]:
-    """What the search takes, of one or more usable bands, and their chi2 about the means."""
-    n_bands = band_starts.size - 1
-    weight, signal, shares = np.empty(time.size), np.empty(time.size), np.empty(n_bands)
-    for band in range(n_bands):
-        shares[band] = weigh(mag, magerr, band_starts[band], band_starts[band + 1], weight, signal)
-    chi2 = float(shares.sum())
-    return (time, weight, signal, band_starts, shares / chi2), chi2
 
 
 @kernel
@@ -146,6 +136,7 @@ def update_batch(
     new: Bytes,
     slots: Integers,
     features: Floats,
+    profiles: Floats,
     rows: Floats,
     sizes: Integers,
     codes: Integers,
@@ -163,7 +154,12 @@ def update_batch(
         if not rows[i, FREQUENCY] > 0:
             codes[i] = NO_PERIOD
             continue
-        features_given_period(mjd[a : a + n], mag[a : a + n], magerr[a : a + n], 1 / rows[i, FREQUENCY], features[i])
+        frequency = rows[i, FREQUENCY]
+        features_given_period(mjd[a : a + n], mag[a : a + n], magerr[a : a + n], 1 / frequency, features[i])
+        profiles[i, 0], profiles[i, 1] = 1 / rows[i, PEAK_FREQUENCY], rows[i, PEAK_POWER]
+        profiles[i, 2] = rows[i, FALSE_ALARM]
+        time = mjd[a : a + n] - mjd[a]
+        profile_given_period(time, mag[a : a + n], magerr[a : a + n], frequency, profiles[i, 3:])
 
 
 @kernel

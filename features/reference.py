@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from features import choose, taming
+from features import choose, profile, taming
 from features.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
 
 Floats = NDArray[np.float64]
@@ -129,6 +129,31 @@ def grid_frequencies(baseline: float) -> Floats:
     step = 1 / (OVERSAMPLING * span)
     n_blocks = math.ceil(1 / SHORTEST_PERIOD / step / BLOCK)
     return np.asarray(step * np.arange(1, n_blocks * BLOCK + 1), np.float64)
+
+
+def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
+    """As profile.profile_given_period."""
+    tamed, n = tame(band), band.time.size
+    most = max(1, min(choose.MOST_HARMONICS, n // choose.EPOCHS_A_HARMONIC))
+    chi2, coefficients = tamed.chi2(frequency, most)
+    x = 2 * np.pi * frequency * band.time
+    turns = [f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)]
+    curve = np.asarray(coefficients @ np.array(turns))
+    extent, level = np.ptp(curve), (curve - curve.min()) / np.ptp(curve)
+    away = np.abs((frequency * (band.time - band.time[curve.argmax()]) + 0.5) % 1 - 0.5) > profile.AWAY
+    residual = np.sqrt(chi2 / np.sum(1 / tamed.magerr**2))
+    return {
+        "power_1": power([tamed], frequency, 1),
+        "power_3": power([tamed], frequency, min(3, most)),
+        "power_6": power([tamed], frequency, most),
+        "fitted_range": extent,
+        "second_depth": level[away].max(initial=0.0),
+        "median_level": np.median(level),
+        "faint_share": np.mean(level > profile.HALF_WAY),
+        "residual_to_range": residual / extent,
+        "residual_to_error": residual / np.median(band.magerr),
+        "range_to_error": extent / np.median(band.magerr),
+    }
 
 
 def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:

@@ -39,6 +39,17 @@ def weigh(mag: Floats, magerr: Floats, first: int, last: int, weight: Floats, si
 
 
 @kernel
+def weighed(time: Floats, mag: Floats, magerr: Floats, band_starts: Integers) -> tuple[Data, float]:
+    """What the search takes, of one or more usable bands, and their chi2 about the means."""
+    n_bands = band_starts.size - 1
+    weight, signal, shares = np.empty(time.size), np.empty(time.size), np.empty(n_bands)
+    for band in range(n_bands):
+        shares[band] = weigh(mag, magerr, band_starts[band], band_starts[band + 1], weight, signal)
+    chi2 = float(shares.sum())
+    return (time, weight, signal, band_starts, shares / chi2), chi2
+
+
+@kernel
 def _insert(
     power: np.float32, block: int, frequency: float, powers: Singles, blocks: Integers, frequencies: Floats, count: int
 ) -> int:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.analyse import N_COLUMNS, N_FEATURES, parity_batch, plan_states, update_batch
+from features.analyse import N_COLUMNS, N_FEATURES, N_PROFILE, parity_batch, plan_states, update_batch
 from features.check import REASONS, UnusableLightCurve
 from features.period import Period, period_from_row
 
@@ -18,17 +18,19 @@ CHUNK = 1000  # light curves whose states, made and thrown away, are held at onc
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Features of n light curves; a row is meaningful only where its reason is None, and NaN elsewhere."""
+    """Features and profiles of n light curves; a row is meaningful only where its reason is None, and NaN elsewhere."""
 
     features: Floats
+    profiles: Floats
     reasons: list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """Features, periods and search states of n light curves; where a reason is given, features are NaN, period None."""
+    """What is known of n light curves; where a reason is given, features and profile are NaN and the period None."""
 
-    features: Floats
+    features: Floats  # (n, 16), in the order of FEATURES
+    profiles: Floats  # (n, 13), in the order of PROFILE
     periods: list[Period | None]
     states: list[bytes | None]
     reasons: list[str | None]
@@ -36,9 +38,10 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Features (16,), period and search state of one light curve."""
+    """Features (16,), profile (13,), period and search state of one light curve."""
 
     features: Floats
+    profile: Floats
     period: Period
     state: bytes | None
 
@@ -105,19 +108,21 @@ def update_many(
     slots = np.empty(n + 1, np.int64)
     plan_states(mjd, offsets, until, slots)
     new = np.empty(slots[-1], np.uint8)
-    features, rows = np.full((n, N_FEATURES), np.nan), np.full((n, N_COLUMNS), np.nan)
+    features, profiles = np.full((n, N_FEATURES), np.nan), np.full((n, N_PROFILE), np.nan)
+    rows = np.full((n, N_COLUMNS), np.nan)
     sizes, codes = np.empty(n, np.int64), np.empty(n, np.int64)
 
     def run(part: tuple[int, int]) -> None:
         a, b = part
         update_batch(mjd, mag, magerr, offsets[a : b + 1], until[a:b], old, old_offsets[a : b + 1], new,
-                     slots[a : b + 1], features[a:b], rows[a:b], sizes[a:b], codes[a:b])  # fmt: skip
+                     slots[a : b + 1], features[a:b], profiles[a:b], rows[a:b], sizes[a:b], codes[a:b])  # fmt: skip
 
     _in_threads(run, n, threads)
     reasons = [REASONS[code] for code in codes.tolist()]
     kept = zip(states, slots.tolist(), sizes.tolist(), strict=False)
     return Updates(
         features=features,
+        profiles=profiles,
         periods=[None if reason else period_from_row(row) for row, reason in zip(rows.tolist(), reasons, strict=True)],
         states=[state if size < 0 else new[slot : slot + size].tobytes() for state, slot, size in kept],
         reasons=reasons,
@@ -142,35 +147,37 @@ def update(
     result = update_many([state], mjd, mag, magerr, [0, len(np.atleast_1d(mjd))], asof=until)
     if result.reasons[0] is not None or result.periods[0] is None:
         raise UnusableLightCurve(result.reasons[0] or "no_period")
-    return Update(result.features[0], result.periods[0], result.states[0])
+    return Update(result.features[0], result.profiles[0], result.periods[0], result.states[0])
 
 
 def extract_many(
     mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, offsets: ArrayLike, *, parity: bool = False, threads: int = 1
 ) -> Batch:
-    """Features of n light curves, without states; arguments as for `update_many`.
+    """Features and profiles of n light curves, without states; arguments as for `update_many`.
 
-    With `parity` the period is that of the published search, whatever it is worth, to feed the published network.
+    With `parity` the period is that of the published search, whatever it is worth, to feed the published network, which
+    knows no profile: it stays NaN.
     """
     mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
     offsets = _as_offsets(offsets, mjd.size)
     n = offsets.size - 1
-    features, codes = np.full((n, N_FEATURES), np.nan), np.empty(n, np.int64)
+    features, profiles = np.full((n, N_FEATURES), np.nan), np.full((n, N_PROFILE), np.nan)
     if not parity:
         reasons: list[str | None] = []
         for first in range(0, n, CHUNK):
             part = offsets[first : first + CHUNK + 1]
             found = update_many([None] * (part.size - 1), mjd, mag, magerr, part, threads=threads)
-            features[first : first + CHUNK] = found.features
+            features[first : first + CHUNK], profiles[first : first + CHUNK] = found.features, found.profiles
             reasons += found.reasons
-        return Batch(features, reasons)
+        return Batch(features, profiles, reasons)
+    codes = np.empty(n, np.int64)
 
     def run(part: tuple[int, int]) -> None:
         a, b = part
         parity_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
 
     _in_threads(run, n, threads)
-    return Batch(features, [REASONS[code] for code in codes.tolist()])
+    return Batch(features, profiles, [REASONS[code] for code in codes.tolist()])
 
 
 def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool = False) -> Floats:

@@ -7,20 +7,23 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from features import FEATURES
+from features import FEATURES, PROFILE
 from features.folder import LightCurves, read_light_curves
 from features.stream import update_many
 
+NUMBERS = (*FEATURES, *PROFILE)
 CHUNK = 2000  # light curves between two saved parts; seconds of work
 SHOWN = 20  # unusable light curves listed on the screen; the file has them all
 
 
 def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
     found = update_many([None] * len(curves), curves.mjd, curves.mag, curves.magerr, curves.offsets, threads=threads)
+    numbers = np.hstack([found.features, found.profiles])
     usable = [reason is None for reason in found.reasons]
     columns: dict[str, Any] = {
         "object_id": curves.object_ids.tolist(),
@@ -28,10 +31,9 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
         "n_epochs": (curves.offsets[1:] - curves.offsets[:-1]).tolist(),
         "reason": found.reasons,
     }
-    for i, name in enumerate(FEATURES):
-        values = found.features[:, i].tolist()
+    for i, name in enumerate(NUMBERS):
+        values = numbers[:, i].tolist()
         columns[name] = [value if ok else None for value, ok in zip(values, usable, strict=True)]
-    columns["false_alarm_probability"] = [p.false_alarm_probability if p else None for p in found.periods]
     columns["aliases"] = [",".join(p.aliases) if p else None for p in found.periods]
     return columns
 
@@ -61,8 +63,8 @@ def write_features(folder: Path, out: Path, console: Console) -> Counter[str]:
     _begin(parts, folder, len(curves))
     schema = pa.schema(
         [("object_id", pa.string()), ("band", pa.string()), ("n_epochs", pa.int64()), ("reason", pa.string())]
-        + [(name, pa.float64()) for name in FEATURES]
-        + [("false_alarm_probability", pa.float64()), ("aliases", pa.string())]
+        + [(name, pa.float64()) for name in NUMBERS]
+        + [("aliases", pa.string())]
     )
     paths = []
     chunks = list(curves.chunks(CHUNK))

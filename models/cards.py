@@ -10,10 +10,10 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from features import FEATURES
 from models import taxonomy
 from models.ensemble import Trained
 from models.network import shared_input
+from models.scaling import COLUMNS
 from models.serving import CARD, NETWORK
 from models.tables import MIN_EPOCHS
 from models.taxonomy import RESIDUAL
@@ -33,7 +33,7 @@ def save(
         "class_ids": [taxonomy.class_id(label) for label in (*trained.classes, RESIDUAL)],
         "bands": list(bands),
         "min_epochs": MIN_EPOCHS,
-        "features": list(FEATURES),
+        "features": list(COLUMNS),
         "scaler": trained.scaler.to_json(),
         "familiarity": trained.familiarity.to_json() if trained.familiarity else None,
         "calibration": {

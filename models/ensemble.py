@@ -9,7 +9,6 @@ from scipy.linalg import block_diag
 from scipy.special import softmax
 from tensorflow import keras
 
-from features import FEATURES
 from models import calibration, familiarity, network, scaling, splits, taxonomy, training
 from models.calibration import Calibration
 from models.familiarity import Familiarity
@@ -121,7 +120,7 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
     for label in classes.tolist():
         taxonomy.class_id(label)  # now, not after the training
     fold = splits.folds(table.label, np.array([splits.star(name) for name in table.object_id]), FOLDS, seed)
-    scaler = source.scaler if source else scaling.fit(table.features, FEATURES)
+    scaler = source.scaler if source else scaling.fit(table.features)
     architecture = source.architecture if source else recipe.architecture
     model = network.build(architecture, scaler.inputs, len(classes) + 1, seed)
     if source:

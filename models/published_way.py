@@ -58,7 +58,7 @@ def _fit_scaler(features: npt.NDArray[np.float64], source: Source) -> Scaler:
     if source.scaler.minimum is None:
         raise ValueError("the published way starts from the published network")
     logged = ~np.isnan(source.scaler.minimum)
-    minimum = np.where(logged, features.min(axis=0), np.nan)
+    minimum = np.where(logged, features[:, : len(FEATURES)].min(axis=0), np.nan)
     unscaled = Scaler(tuple(FEATURES), np.zeros(len(FEATURES)), np.ones(len(FEATURES)), NO_CLIP, minimum)
     transformed = unscaled(features).astype(np.float64)
     return Scaler(tuple(FEATURES), np.median(transformed, axis=0), transformed.std(axis=0), NO_CLIP, minimum)

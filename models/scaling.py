@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features import FEATURES, PROFILE
 from models import ModelError
 
 Array = npt.NDArray[np.float64]
 
+COLUMNS = (*FEATURES, *PROFILE)  # what our networks are shown; the published one knows the features alone
 FLOOR = 1e-4  # below every amplitude (mag), period (d) and scatter ratio that photometry from the ground can show
 SLOPE_UNIT = 1e-3  # days per mag: the steepest rise of a short-period pulsator with a magnitude of amplitude
 RATIO_OFFSET = 0.03  # a harmonic ratio below this is noise
 CLIP = 5.0  # robust sigmas; beyond it a value says no more than "far out"
 MIN_SCALE = 1e-3
+LEAST_CHI2 = 1e-3  # share of chi2 that a period leaves unexplained, at least
+LEAST_CHANCE = 1e-60  # false-alarm probability below which nobody cares by how much
 ZERO_IN_LOG = 1e-10  # what the original puts for an exact zero inside a logarithm
 
 
@@ -23,12 +27,16 @@ def _log(x: Array) -> Array:
     return np.log10(np.maximum(x, FLOOR))
 
 
+def _log_unexplained(power: Array) -> Array:
+    return np.asarray(-np.log10(1.0 - np.minimum(power, 1.0) + LEAST_CHI2))
+
+
 def _signed_log(x: Array) -> Array:
     return np.asarray(np.arcsinh(x / SLOPE_UNIT))
 
 
 def _inputs(features: Array, columns: Sequence[str]) -> Array:
-    """The 16 features as 20 well-behaved numbers.
+    """Features and profile as 33 well-behaved numbers.
 
     The published phases are known up to multiples of pi (their arctan loses the quadrant), so twice the phase is an
     angle. Beside the period stands how far its frequency is from a whole number of cycles a day: spurious periods
@@ -48,6 +56,11 @@ def _inputs(features: Array, columns: Sequence[str]) -> Array:
             np.log10(np.maximum(1.0 - x["shapiro_w"], 0.0) + 1e-3),
             x["stetson_k"],
             *(turn(2 * x[name]) for name in ("phi21", "phi31") for turn in (np.cos, np.sin)),
+            *(_log(x[name]) for name in ("peak_period", "fitted_range", "range_to_error")),
+            *(_log(x[name]) for name in ("residual_to_range", "residual_to_error")),
+            *(_log_unexplained(x[name]) for name in ("peak_power", "power_1", "power_3", "power_6")),
+            np.log1p(-np.log10(np.clip(x["false_alarm_probability"], LEAST_CHANCE, 1.0))),
+            *(x[name] for name in ("second_depth", "median_level", "faint_share")),
         ]
     )
 
@@ -62,7 +75,7 @@ def _published_inputs(features: Array, minimum: Array) -> Array:
 class Scaler:
     """z = (T(x) - center) / scale, clipped; fitted on training objects only."""
 
-    columns: tuple[str, ...]  # names of the features, in the order of the arrays it takes
+    columns: tuple[str, ...]  # names of the leading columns of the arrays it takes; it looks at no others
     center: Array
     scale: Array
     clip: float = CLIP
@@ -74,8 +87,8 @@ class Scaler:
         return len(self.center)
 
     def __call__(self, features: Array) -> npt.NDArray[np.float32]:
-        """Network inputs (n, inputs) of features (n, 16); a missing or infinite value becomes the median."""
-        x = np.asarray(features, dtype=np.float64)
+        """Network inputs (n, inputs) of features (n, columns); a missing or infinite value becomes the median."""
+        x = np.asarray(features, dtype=np.float64)[:, : len(self.columns)]
         with np.errstate(invalid="ignore", over="ignore"):
             transformed = _inputs(x, self.columns) if self.minimum is None else _published_inputs(x, self.minimum)
             scaled = (transformed - self.center) / self.scale
@@ -89,19 +102,19 @@ class Scaler:
         return card | {"clip": self.clip}
 
 
-def fit(features: Array, columns: Sequence[str]) -> Scaler:
-    """Our scaler, of training objects' features (n, 16): median and half the width of the middle 68 %.
+def fit(features: Array) -> Scaler:
+    """Our scaler, of training objects' features and profiles (n, 29): median and half the width of the middle 68 %.
 
     Raises ModelError for no rows.
     """
     if not len(features):
         raise ModelError("no training rows to scale by: no object has enough epochs")
     with np.errstate(invalid="ignore", over="ignore"):
-        inputs = _inputs(np.asarray(features, dtype=np.float64), columns)
+        inputs = _inputs(np.asarray(features, dtype=np.float64), COLUMNS)
     inputs[~np.isfinite(inputs)] = np.nan
     inputs[:, np.isnan(inputs).all(axis=0)] = 0.0  # a column that says nothing: the network gets its median, always
     low, center, high = np.nanpercentile(inputs, [16, 50, 84], axis=0)
-    return Scaler(tuple(columns), center, np.maximum((high - low) / 2, MIN_SCALE))
+    return Scaler(COLUMNS, center, np.maximum((high - low) / 2, MIN_SCALE))
 
 
 def from_json(card: dict[str, Any]) -> Scaler:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
-from features import FEATURES
 from models import ModelError, familiarity, scaling
 from models.calibration import SMALLEST, Calibration
+from models.scaling import COLUMNS
 
 NETWORK = "network.tflite"
 CARD = "card.json"
@@ -28,7 +28,7 @@ class Classifier:
         """
         self.card = read_card(folder / CARD)
         network = _read_network(folder / NETWORK, self.card["sha256"])
-        if tuple(self.card["features"]) != tuple(FEATURES):
+        if tuple(self.card["features"]) != COLUMNS:
             raise ModelError(f"{folder} was made for other features than this version computes: rebuild it")
         self.survey: str = self.card["survey"]
         self.name: str = self.card["name"]
@@ -54,14 +54,14 @@ class Classifier:
     ) -> npt.NDArray[np.float64]:
         """Class probabilities (k, classes) of k objects, each row summing to 1.
 
-        features (n, 16): one row for each usable band; epochs (n,): its number of points; objects (n,): which of the
-        answers 0..k-1 a row belongs to, each at least once.
+        features (n, 29): one row for each usable band, in the order of scaling.COLUMNS; epochs (n,): its number of
+        points; objects (n,): which of the answers 0..k-1 a row belongs to, each at least once.
         """
         return self._calibration(combine(self.probabilities(features), epochs, objects))
 
     def self_test(self) -> None:
         """Raises ModelError if the network does not answer with probabilities."""
-        answer = self.classify(np.ones((1, len(FEATURES))), np.array([self.min_epochs]), np.array([0]))
+        answer = self.classify(np.ones((1, len(COLUMNS))), np.array([self.min_epochs]), np.array([0]))
         if not np.isclose(answer.sum(), 1):
             raise ModelError(f"the network of {self.survey} is broken: its probabilities sum to {answer.sum()}")
 

@@ -28,7 +28,7 @@ class Table:
     label: npt.NDArray[np.str_]  # (n,)
     owner: Ints  # (r,) index of the object
     epochs: Ints  # (r,)
-    features: Floats  # (r, 16)
+    features: Floats  # (r, 29), in the order of scaling.COLUMNS
     view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
 
@@ -86,7 +86,8 @@ def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None
 
     def compute() -> Floats:
         points = (usable.mjd, usable.mag, usable.magerr)
-        return features.extract_many(*points, offsets, parity=parity, threads=threads).features
+        found = features.extract_many(*points, offsets, parity=parity, threads=threads)
+        return np.hstack([found.features, found.profiles])
 
     values = cached(cache, _code("parity" if parity else "stream"), usable, compute) if cache else compute()
     owner, epochs, good = curves.owner[long], curves.epochs[long], ~np.isnan(values[:, 0])

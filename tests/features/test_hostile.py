@@ -42,10 +42,12 @@ def test_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np
     streamed = features.update_many(first.states, *light_curve, [0, n])
     fresh = features.update_many([None], *light_curve, [0, n])
     assert streamed.features.tobytes() == fresh.features.tobytes()
+    assert streamed.profiles.tobytes() == fresh.profiles.tobytes()
     assert (streamed.reasons, streamed.periods) == (fresh.reasons, fresh.periods)
     reason, period = fresh.reasons[0], fresh.periods[0]
     if reason is None:
         assert np.isfinite(fresh.features).all()
+        assert np.isfinite(fresh.profiles).all()
         assert period is not None
         assert 0 < period.period <= np.ptp(light_curve[0]) * (1 + 1e-9)
         assert 0 <= period.false_alarm_probability <= 1
@@ -53,6 +55,7 @@ def test_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np
         assert reason in REASONS
         assert period is None
         assert np.isnan(fresh.features).all()
+        assert np.isnan(fresh.profiles).all()
 
 
 @COSTLY

@@ -15,7 +15,8 @@ from tests.features.sources import SOURCES, Arrays, any_source, arrays, simulate
 
 
 def same(a: features.Update, b: features.Update) -> bool:
-    return a.features.tobytes() == b.features.tobytes() and a.period == b.period
+    numbers = a.features.tobytes() + a.profile.tobytes()
+    return numbers == b.features.tobytes() + b.profile.tobytes() and a.period == b.period
 
 
 def head(light_curve: Arrays, n: int) -> Arrays:

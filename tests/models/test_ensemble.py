@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import FEATURES
 from models import calibration, cards, ensemble, judging, lightcurves, sources, tables, training
 from models.ensemble import Recipe, Trained
 from models.network import Architecture
+from models.scaling import COLUMNS
 from models.serving import Classifier
 from models.tables import Table
 from models.taxonomy import RESIDUAL
 
-PERIOD, AMPLITUDE = FEATURES.index("period"), FEATURES.index("amplitude")
+PERIOD, AMPLITUDE = COLUMNS.index("period"), COLUMNS.index("amplitude")
 RECIPE = Recipe(Architecture(hidden=(16, 16), members=5), training.Schedule(steps=300, batch=64))
 CLASSES = {"RRAB": (0.5, 0.3), "EW": (0.3, 0.1), "LPV": (200.0, 0.8)}
 
@@ -24,7 +24,7 @@ def survey(objects: int, seed: int) -> Table:
     rng = np.random.default_rng(seed)
     label = np.repeat(list(CLASSES), objects)
     owner = np.tile(np.repeat(np.arange(len(label)), 2), 2)
-    features = rng.lognormal(sigma=0.3, size=(len(owner), len(FEATURES)))
+    features = rng.lognormal(sigma=0.3, size=(len(owner), len(COLUMNS)))
     for column, which in ((PERIOD, 0), (AMPLITUDE, 1)):
         features[:, column] *= np.array([CLASSES[name][which] for name in label])[owner]
     return Table(
@@ -150,7 +150,7 @@ def test_extraction_is_cached_and_says_why_there_are_no_features(tmp_path: Path)
         names, names, owner, band=np.full(len(owner), "g"), mjd=mjd, mag=mag, magerr=np.full(len(owner), 0.1)
     )
     first = tables.extract(curves, cache=tmp_path)
-    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, tables.NO_FEATURES]
+    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, tables.NO_COLUMNS]
     assert first.owner.tolist() == [0, 1]
     assert len(list(tmp_path.iterdir())) == 1
     np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)

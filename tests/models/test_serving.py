@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import FEATURES
 from models import ModelError, registry, taxonomy
+from models.scaling import COLUMNS
 from models.serving import CARD, CHUNK, NETWORK, Classifier
 
 RNG = np.random.default_rng(3)
-ROWS = RNG.lognormal(size=(700, len(FEATURES)))
+ROWS = RNG.lognormal(size=(700, len(COLUMNS)))
 EPOCHS = RNG.integers(20, 400, len(ROWS))
 
 
@@ -52,13 +52,13 @@ def test_bands_of_one_object_become_one_answer_wherever_they_stand(classifier: C
 
 
 def test_odd_features_get_a_full_answer(classifier: Classifier) -> None:
-    odd = np.array([np.full(16, value) for value in (np.nan, np.inf, -np.inf, 0.0, 1e300, -1e300)])
+    odd = np.array([np.full(len(COLUMNS), value) for value in (np.nan, np.inf, -np.inf, 0.0, 1e300, -1e300)])
     answers = classifier.classify(odd, np.full(6, 20), np.arange(6))
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-12)
 
 
 def test_nothing_to_classify_is_no_error(classifier: Classifier) -> None:
-    nothing = classifier.classify(np.empty((0, 16)), np.empty(0, dtype=int), np.empty(0, dtype=int))
+    nothing = classifier.classify(np.empty((0, len(COLUMNS))), np.empty(0, dtype=int), np.empty(0, dtype=int))
     assert nothing.shape == (0, len(classifier.classes))
 
 

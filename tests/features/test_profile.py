@@ -1,0 +1,60 @@
+"""The profile is that of a plain fit, and says what its names promise."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import features
+from features import PROFILE, reference
+from features.folder import read_light_curves
+from features.profile import profile_given_period
+from tests.features.sources import HARD, SOURCES, Arrays, simulated
+
+
+def compare(light_curve: Arrays, frequency: float) -> None:
+    mjd, mag, magerr = light_curve
+    out = np.empty(len(PROFILE) - 3)
+    profile_given_period(mjd - mjd[0], mag, magerr, frequency, out)
+    expected = reference.profile_given_period(reference.Band(mjd - mjd[0], mag, magerr), frequency)
+    assert tuple(expected) == PROFILE[3:]
+    for name, found in zip(expected, out, strict=True):
+        assert found == pytest.approx(expected[name], rel=1e-5, abs=1e-7), name
+
+
+@pytest.mark.parametrize("source", [name for name in SOURCES if name != "dense_night"])  # sees too few phases
+@pytest.mark.parametrize("frequency", [0.2618033, 1.618033988, 13.3123456789])
+def test_simulated(source: str, frequency: float) -> None:
+    compare(HARD[source]() if source in HARD else simulated(source, 200, 1000.0), frequency)
+
+
+@pytest.mark.parametrize("survey", ["asas", "catalina", "eros1", "hipparcos", "ogle2", "ztf_field"])
+def test_real(survey: str, data_dir: Path) -> None:
+    curves = read_light_curves(data_dir / "lightcurves" / survey)
+    for i in range(0, len(curves), len(curves) // 20):
+        part = slice(curves.offsets[i], curves.offsets[i + 1])
+        light_curve = curves.mjd[part], curves.mag[part], curves.magerr[part]
+        if light_curve[0].size >= 40:
+            compare(light_curve, 1.3675228)
+
+
+def test_a_stream_gives_it_with_what_the_search_knows() -> None:
+    light_curve = simulated("rrab", 200, 1000.0)
+    found = features.update(None, *light_curve)
+    known = (found.period.peak_period, found.period.peak_power, found.period.false_alarm_probability)
+    np.testing.assert_array_equal(found.profile[:3], known)
+    assert found.profile[PROFILE.index("power_3")] == pytest.approx(found.period.power)
+
+
+def test_eclipses_are_told_by_their_depths() -> None:
+    rng = np.random.default_rng(4)
+    mjd = np.sort(rng.uniform(0, 400, 300))
+    phase = mjd / 2.3 % 1
+    apart = np.abs((phase + 0.5) % 1 - 0.5), np.abs(phase - 0.5)
+    mag = 15 + 0.8 * np.exp(-((apart[0] / 0.08) ** 2)) + 0.4 * np.exp(-((apart[1] / 0.08) ** 2))
+    found = features.update(None, mjd, mag + rng.normal(0, 0.01, 300), np.full(300, 0.01))
+    profile = dict(zip(PROFILE, found.profile, strict=True))
+    assert profile["second_depth"] == pytest.approx(0.5, abs=0.1)
+    assert profile["fitted_range"] == pytest.approx(0.8, rel=0.15)
+    assert profile["faint_share"] < 0.2
+    assert profile["power_1"] < profile["power_3"] < profile["power_6"]
