@@ -120,14 +120,16 @@ def prior_of(frequency: float, coefficients: Floats) -> float:
 
 
 @kernel
-def evidence_of(data: Data, frequency: float) -> float:
-    """N ln(chi2 ratio) less ln N for each coefficient, at the number of harmonics that is best (BIC, Schwarz 1978)."""
-    n, best = epochs_per_band(data), -np.inf
+def evidence_of(data: Data, frequency: float) -> tuple[float, int]:
+    """N ln(chi2 ratio) less ln N for each coefficient at the best number of harmonics (BIC, Schwarz 1978), and that."""
+    n, best, n_harmonics = epochs_per_band(data), -np.inf, 1
     powers = np.empty(max(1, min(MOST_HARMONICS, int(n / EPOCHS_A_HARMONIC))))
     nested_powers(data, frequency, np.empty(2 * powers.size), powers)
     for i in range(powers.size):
-        best = max(best, gain_of(n, powers[i], 0.0) - 2 * (i + 1) * math.log(n))
-    return best
+        evidence = gain_of(n, powers[i], 0.0) - 2 * (i + 1) * math.log(n)
+        if evidence > best:
+            best, n_harmonics = evidence, i + 1
+    return best, n_harmonics
 
 
 @kernel
@@ -149,7 +151,7 @@ def best_candidate(data: Data, candidates: Floats, step: float, lowest: float) -
         scores[i, half] = -np.inf
         f, _ = refine(data, candidates[i] / (1 + half), step / (1 + half), HARMONICS, coefficients)
         power = harmonic_power(data, f, HARMONICS, coefficients)
-        score = evidence_of(data, f) + prior_of(f, coefficients)
+        score = evidence_of(data, f)[0] + prior_of(f, coefficients)
         if score > best_score and f >= lowest:
             best_frequency, best_power, best_score = f, power, score
     return best_frequency, best_power
@@ -209,6 +211,14 @@ def is_half_the_period(frequency: float, gain: float, deviation: float, coeffici
 
 
 @kernel
+def sharpen(data: Data, frequency: float, step: float, lowest: float) -> float:
+    """Refine with as many harmonics as the star has: each one too many adds to the frequency's error."""
+    n_harmonics = evidence_of(data, frequency)[1]
+    f, _ = refine(data, frequency, step / n_harmonics, n_harmonics, np.empty(2 * n_harmonics))
+    return f if f >= lowest else frequency
+
+
+@kernel
 def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest: float) -> tuple[float, float]:
     """Choose the frequency of the star among `candidates`, their halves and multiples; returns (frequency, power)."""
     if data[4].size > 1 and epochs_per_band(data) < SPARSE:
@@ -224,5 +234,5 @@ def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest
         if f < lowest or not is_half_the_period(frequency, gain_of(n, p, power), deviation, coefficients):
             break
         frequency = f
-        power = harmonic_power(data, frequency, HARMONICS, coefficients)
-    return frequency, power
+    frequency = sharpen(data, frequency, step, lowest)
+    return frequency, harmonic_power(data, frequency, HARMONICS, coefficients)

@@ -168,11 +168,11 @@ def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:
     return [(float(powers[b].max()), float(rows[b, powers[b].argmax()])) for b in best]
 
 
-def evidence(bands: list[Band], frequency: float) -> float:
+def evidence(bands: list[Band], frequency: float) -> tuple[float, int]:
     """As choose.evidence_of: how much better than a constant, at the number of harmonics with the best BIC."""
     n = np.mean([band.time.size for band in bands])
     most = max(1, min(choose.MOST_HARMONICS, int(n / choose.EPOCHS_A_HARMONIC)))
-    return float(max(-n * np.log1p(-power(bands, frequency, m)) - 2 * m * np.log(n) for m in range(1, most + 1)))
+    return max((float(-n * np.log1p(-power(bands, frequency, m)) - 2 * m * np.log(n)), m) for m in range(1, most + 1))
 
 
 def tame(band: Band) -> Band:

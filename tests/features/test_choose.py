@@ -59,7 +59,21 @@ def test_evidence_is_that_of_the_best_number_of_harmonics(kind: str, n_epochs: i
     band = reference.Band(mjd - mjd[0], mag, magerr)
     data, _ = weighed(band.time, mag, magerr, np.array([0, mjd.size]))
     for frequency in np.random.default_rng(4).uniform(0.3, 10, 20):
-        assert choose.evidence_of(data, frequency) == pytest.approx(reference.evidence([band], frequency), abs=1e-3)
+        evidence, n_harmonics = choose.evidence_of(data, frequency)
+        expected, expected_harmonics = reference.evidence([band], frequency)
+        assert evidence == pytest.approx(expected, abs=1e-3)
+        assert n_harmonics == expected_harmonics
+
+
+def test_a_sine_s_period_is_that_of_one_harmonic() -> None:
+    rng, spacing = np.random.default_rng(6), 5e-4
+    for _ in range(20):
+        curve = light_curve("long_period", 200, 1000.0, rng)
+        band = reference.tame(reference.Band(curve.mjd - curve.mjd[0], curve.mag, curve.magerr))
+        near = np.arange(0.96, 1.04, spacing) / curve.period
+        best = near[np.argmax([reference.power([band], f, 1) for f in near])]
+        found = find_period(curve.mjd, curve.mag, curve.magerr)
+        assert found.period * best == pytest.approx(1, abs=spacing)  # 0.02 with three harmonics
 
 
 @pytest.mark.parametrize("source", SOURCES)
