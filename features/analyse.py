@@ -11,7 +11,7 @@ from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import Bytes, Floats, Integers, Singles, kernel
 from features.parity import published_period
-from features.profile import PROFILE, profile_given_period
+from features.profile import FROM_SEARCH, PROFILE, profile_given_period
 from features.search import UNKNOWN, best_blocks, weigh, weighed
 from features.significance import false_alarm_probability
 from features.state import (
@@ -145,8 +145,9 @@ def update_batch(
     for i in range(offsets.size - 1):
         a, b = offsets[i], offsets[i + 1]
         n = n_epochs_until(mjd[a:b], asof[i])
+        times, mags, errors = mjd[a : a + n], mag[a : a + n], magerr[a : a + n]
         sizes[i] = -1
-        codes[i] = check(mjd[a : a + n], mag[a : a + n], magerr[a : a + n])
+        codes[i] = check(times, mags, errors)
         if codes[i] != USABLE:
             continue
         sizes[i] = period_and_state(mjd[a:b], mag[a:b], magerr[a:b], n, old[old_offsets[i] : old_offsets[i + 1]],
@@ -155,11 +156,10 @@ def update_batch(
             codes[i] = NO_PERIOD
             continue
         frequency = rows[i, FREQUENCY]
-        features_given_period(mjd[a : a + n], mag[a : a + n], magerr[a : a + n], 1 / frequency, features[i])
+        features_given_period(times, mags, errors, 1 / frequency, features[i])
         profiles[i, 0], profiles[i, 1] = 1 / rows[i, PEAK_FREQUENCY], rows[i, PEAK_POWER]
         profiles[i, 2] = rows[i, FALSE_ALARM]
-        time = mjd[a : a + n] - mjd[a]
-        profile_given_period(time, mag[a : a + n], magerr[a : a + n], frequency, profiles[i, 3:])
+        profile_given_period(times - times[0], mags, errors, frequency, profiles[i, FROM_SEARCH:])
 
 
 @kernel

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from features.analyse import N_FEATURES, N_PROFILE
 from features.grid import SHORTEST_PERIOD, grid_of
 from features.period import find_period
+from features.profile import FROM_SEARCH, profile_given_period
 from features.simulated import KINDS, PERIODIC, LightCurve, cadence, light_curve
 from features.statistics import features_given_period
 from features.stream import update
@@ -150,14 +152,26 @@ def _replay(curves: list[LightCurve]) -> list[bytes]:
     return results
 
 
-def _measure_features() -> float:
-    """The 16 features given the period, microseconds."""
-    curve, out = light_curve("rrab", EPOCHS, 1000.0, np.random.default_rng(SEED)), np.empty(16)
+def _measure_features() -> dict[str, float]:
+    """The 16 features, and the profile, given the period: microseconds."""
+    curve = light_curve("rrab", EPOCHS, 1000.0, np.random.default_rng(SEED))
+    time, features, profile = curve.mjd - curve.mjd[0], np.empty(N_FEATURES), np.empty(N_PROFILE - FROM_SEARCH)
+    return {
+        "features_us": _microseconds(
+            lambda: features_given_period(curve.mjd, curve.mag, curve.magerr, curve.period, features)
+        ),
+        "profile_us": _microseconds(
+            lambda: profile_given_period(time, curve.mag, curve.magerr, 1 / curve.period, profile)
+        ),
+    }
+
+
+def _microseconds(call: Callable[[], None]) -> float:
     rounds = 1000
 
     def run() -> None:
         for _ in range(rounds):
-            features_given_period(curve.mjd, curve.mag, curve.magerr, curve.period, out)
+            call()
 
     run()
     return 1e3 / rounds * min(_milliseconds(run) for _ in range(5))
@@ -187,7 +201,7 @@ def measure_speed(console: Console) -> dict[str, Any]:
         results[f"search_{baseline:.0f}"] = _measure_search(baseline)
         console.print(f"stream, {baseline:.0f} d")
         results[f"stream_{baseline:.0f}"] = _measure_stream(baseline)
-    results["features_us"] = _measure_features()
+    results |= _measure_features()
     console.print("first calls")
     results["first_call"] = _measure_first_calls()
     return results
@@ -221,6 +235,7 @@ def speed_table(results: dict[str, Any]) -> Table:
             f"  state, N = {EPOCHS}", f"{stream['state_bytes']} bytes", {1000: "4 kB", 3000: "10 kB"}[baseline]
         )
     table.add_row(f"16 features given the period, N = {EPOCHS}", f"{results['features_us']:.1f} us", "20 us")
+    table.add_row("  the profile", f"{results['profile_us']:.1f} us", "")
     first = results["first_call"]
     table.add_row("first call after installation", f"{first['after_installation_s']:.0f} s", "stated")
     table.add_row("first call, warm cache", f"{first['warm_s']:.2f} s", "1 s")

@@ -14,7 +14,7 @@ def features_command(
     folder: Annotated[Path, typer.Argument(metavar="PATH", help="Folder with objects.parquet and points.parquet.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
 ) -> None:
-    """Compute the 16 features of every light curve in a folder, on all cores. Run again to resume.
+    """Compute the features and profile of every light curve in a folder, on all cores. Run again to resume.
 
     Example: starsieve features lightcurves/catalina -o catalina.parquet
     """

@@ -29,6 +29,7 @@ PROFILE: tuple[str, ...] = (
     "residual_to_error",  # in units of the median error
     "range_to_error",
 )
+FROM_SEARCH = 3  # leading numbers, which the period search knows; profile_given_period gives the others
 HALF_WAY = 0.5  # between brightest and faintest
 AWAY = 0.2  # of a cycle from the minimum, from where another may begin
 SMALLEST_RANGE = 1e-6  # magnitudes
@@ -50,7 +51,7 @@ def _fitted(time: Floats, frequency: float, coefficients: Floats, phase: Floats,
 
 @kernel
 def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: float, out: Floats) -> None:
-    """Fill `out` (10,) with the numbers from `power_1` on, of a usable light curve (days, magnitudes)."""
+    """Fill `out` (10,), PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
     n = time.size
     tame_mag, tame_err, starts = np.empty(n), np.empty(n), np.array([0, n])
     tame(mag, magerr, starts, tame_mag, tame_err)

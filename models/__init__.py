@@ -1,4 +1,4 @@
-"""Networks from 16 light-curve features to class probabilities: training, transfer, evaluation, serving."""
+"""Networks from light-curve features to class probabilities: training, transfer, evaluation, serving."""
 
 
 class ModelError(Exception):

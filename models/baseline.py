@@ -1,4 +1,4 @@
-"""What a forest is given when it isn't given our 16 features: those of the light-curve package (Malanchev 2021)."""
+"""What a forest is given when it isn't given our features: those of the light-curve package (Malanchev 2021)."""
 
 from importlib.metadata import version
 from pathlib import Path

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features import FEATURES
 from models import (
     ModelError,
     baseline,
@@ -118,7 +119,12 @@ def _answers(setup: Setup, method: str, objects: list[tuple[Ints, Ints]], seeds:
     """Answers (test objects, classes + 1) for each seed."""
     jobs = list(zip(objects, seeds, strict=True))
     if method.startswith("forest"):
-        own = replace(setup.own, features=setup.light_curve) if method == "forest, light-curve" else setup.own
+        shown = {
+            "forest": setup.own.features,
+            "forest, 16": setup.own.features[:, : len(FEATURES)],
+            "forest, light-curve": setup.light_curve,
+        }
+        own = replace(setup.own, features=shown[method])
         return [_forest(own.select(training), own.select(test), seed) for (training, test), seed in jobs]
     if method.startswith("published"):
         load = "scratch" not in method

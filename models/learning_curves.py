@@ -13,7 +13,8 @@ METHODS = {
     "none": "ours, from scratch",
     "published": "published network, its authors' way",
     "published, from scratch": "its authors' way, from scratch",
-    "forest": "random forest, same features",
+    "forest": "random forest, same inputs",
+    "forest, 16": "random forest, the 16 features",
     "forest, light-curve": "random forest, light-curve's features",
 }
 

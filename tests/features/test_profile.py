@@ -8,16 +8,16 @@ import pytest
 import features
 from features import PROFILE, reference
 from features.folder import read_light_curves
-from features.profile import profile_given_period
+from features.profile import FROM_SEARCH, profile_given_period
 from tests.features.sources import HARD, SOURCES, Arrays, simulated
 
 
 def compare(light_curve: Arrays, frequency: float) -> None:
     mjd, mag, magerr = light_curve
-    out = np.empty(len(PROFILE) - 3)
+    out = np.empty(len(PROFILE) - FROM_SEARCH)
     profile_given_period(mjd - mjd[0], mag, magerr, frequency, out)
     expected = reference.profile_given_period(reference.Band(mjd - mjd[0], mag, magerr), frequency)
-    assert tuple(expected) == PROFILE[3:]
+    assert tuple(expected) == PROFILE[FROM_SEARCH:]
     for name, found in zip(expected, out, strict=True):
         assert found == pytest.approx(expected[name], rel=1e-5, abs=1e-7), name
 
@@ -42,7 +42,7 @@ def test_a_stream_gives_it_with_what_the_search_knows() -> None:
     light_curve = simulated("rrab", 200, 1000.0)
     found = features.update(None, *light_curve)
     known = (found.period.peak_period, found.period.peak_power, found.period.false_alarm_probability)
-    np.testing.assert_array_equal(found.profile[:3], known)
+    np.testing.assert_array_equal(found.profile[:FROM_SEARCH], known)
     assert found.profile[PROFILE.index("power_3")] == pytest.approx(found.period.power)
 
 
