@@ -83,7 +83,7 @@ def train_together(
     """
     starts = [_start(table, recipe, source, seed) for table, seed in zip(several, seeds, strict=True)]
     first = starts[0].network
-    architecture = source.architecture if source else recipe.architecture
+    architecture = _architecture(recipe, source)
     wide = replace(architecture, members=architecture.members * len(starts))
     model = network.build(wide, first.input_shape[2], first.output_shape[2], seeds[0])
     model.set_weights(network.join([start.network for start in starts]))
@@ -121,7 +121,7 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
         taxonomy.class_id(label)  # now, not after the training
     fold = splits.folds(table.label, np.array([splits.star(name) for name in table.object_id]), FOLDS, seed)
     scaler = source.scaler if source else scaling.fit(table.features)
-    architecture = source.architecture if source else recipe.architecture
+    architecture = _architecture(recipe, source)
     model = network.build(architecture, scaler.inputs, len(classes) + 1, seed)
     if source:
         source.load(model)
@@ -140,6 +140,11 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
         np.concatenate([target[table.owner], np.full(len(strange), len(classes))]),
         np.where(kept_back, 0, np.concatenate([weight, np.full(len(strange), share)])[:, None]),
     )
+
+
+def _architecture(recipe: Recipe, source: Source | None) -> Architecture:
+    """A source's sizes go with its weights; dropout belongs to the training."""
+    return replace(source.architecture, dropout=recipe.architecture.dropout) if source else recipe.architecture
 
 
 def _calibrated(start: _Start, table: Table) -> Trained:
