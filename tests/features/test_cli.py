@@ -111,10 +111,12 @@ def test_help_has_an_example(command: list[str]) -> None:
         (1 / (1 / 0.61 - 1.0027379), 0.61, "alias"),
         (0.4, 0.5, "other"),
         (np.nan, 0.5, "unusable"),
+        (306.0, 300.0, "exact"),  # 2 % off, but the light curve has three cycles
+        (345.0, 300.0, "other"),
     ],
 )
 def test_outcome(found: float, published: float, name: str) -> None:
-    assert outcome(found, published) == name
+    assert outcome(found, published, 1000.0) == name
 
 
 def test_dirt_is_left_out(folder: Path) -> None:
