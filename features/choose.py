@@ -51,11 +51,14 @@ PER_THIRD = 3.39  # third harmonic in phase with the minimum
 PER_SHARPNESS, SHARPNESS_LIMIT = 14.54, 0.2  # a sharp minimum: an eclipse
 PER_EXCESS, EXCESS_FROM, EXCESS_LIMIT = -16.6, 0.9, 0.5  # second harmonic as strong as the first: two minima already
 OVERTONE_STRIP, OVERTONE_CENTRE, OVERTONE_WIDTH = -5.5, 0.45, 0.09  # first-overtone RR Lyrae stars, log10(1/d)
-OVERTONE_ROUND, OVERTONE_SHARP = 0.12, 0.3  # sharpness up to which the strip counts in full, and from which not at all
+OVERTONE_ROUND, OVERTONE_SHARP = 0.12, 0.36  # sharpness up to which the strip counts in full, and from which not at all
 SINE, SINE_WIDTH = -2.0, 0.04  # a pure sine: contact binaries have sharper minima, delta Scuti stars may not
 PER_DEX_FAST, FAST = -49.3, math.log10(8.0)  # no contact binary has a period below 0.2 d
 PER_DEX_SLOW, BELOW = 4.91, -0.3  # detached binaries reach to any period
 PROOF = 60.0  # gain that proves different minima, if the shape is an eclipse
+# Twice the period, when harmonics alone preferred it, is undone where the shape says no by these log-odds and most of
+# the power stays: double-mode pulsators. Slower stars don't repeat well enough for their shape to decide.
+CLEARLY_NOT, SHARE_KEPT, UNDONE_FROM = -2.0, 0.8, 1.2  # the last in 1/d
 
 
 @kernel
@@ -182,18 +185,18 @@ def walk_up(data: Data, frequency: float, power: float, step: float) -> tuple[fl
 
 
 @kernel
-def is_half_the_period(frequency: float, gain: float, deviation: float, coefficients: Floats) -> bool:
-    """Whether the true period is twice 1 / `frequency`.
+def doubling_log_odds(frequency: float, gain: float, deviation: float, coefficients: Floats) -> float:
+    """Log-odds that the true period is twice 1 / `frequency`.
 
     `gain` is that of the doubled model, `deviation` the standard deviation in magnitudes that the coefficients are in
     units of.
     """
     sharpness, asymmetry, third, amplitude = shape_of(coefficients)
     if gain > PROOF and sharpness > ECLIPSE_SHAPE:
-        return True
+        return np.inf
     dex = math.log10(frequency)
     roundness = max(0.0, min(1.0, (OVERTONE_SHARP - sharpness) / (OVERTONE_SHARP - OVERTONE_ROUND)))
-    log_odds = (
+    return (
         INTERCEPT
         + PER_DEX_FREQUENCY * dex
         + PER_ASYMMETRY * min(abs(asymmetry), 1.0)
@@ -207,7 +210,21 @@ def is_half_the_period(frequency: float, gain: float, deviation: float, coeffici
         + PER_DEX_FAST * max(0.0, dex - FAST)
         + PER_DEX_SLOW * max(0.0, BELOW - dex)
     )
-    return log_odds > 0
+
+
+@kernel
+def undo_doubling(data: Data, deviation: float, frequency: float, power: float, step: float) -> tuple[float, float]:
+    """Go to twice the frequency where the shape there clearly is no binary's; returns (frequency, power)."""
+    if not UNDONE_FROM < 2 * frequency < 1 / SHORTEST_PERIOD:
+        return frequency, power
+    coefficients = np.empty(2 * HARMONICS)
+    f, _ = refine(data, 2 * frequency, step, HARMONICS, coefficients)
+    p = harmonic_power(data, f, HARMONICS, coefficients)
+    gain = gain_of(
+        epochs_per_band(data), harmonic_power(data, frequency, DOUBLE_HARMONICS, np.empty(2 * DOUBLE_HARMONICS)), p
+    )
+    clearly_not = doubling_log_odds(f, gain, deviation, coefficients) < CLEARLY_NOT
+    return (f, p) if clearly_not and p > SHARE_KEPT * power else (frequency, power)
 
 
 @kernel
@@ -226,12 +243,13 @@ def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest
     n, coefficients, doubled = epochs_per_band(data), np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
     frequency, power = best_candidate(data, candidates, step, lowest)
     frequency, power = walk_up(data, frequency, power, step)
+    frequency, power = undo_doubling(data, deviation, frequency, power, step)
     for _ in range(MOST_DOUBLINGS):
         if frequency / 2 < lowest:
             break
         power = harmonic_power(data, frequency, HARMONICS, coefficients)
         f, p = refine(data, frequency / 2, step / 4, DOUBLE_HARMONICS, doubled)
-        if f < lowest or not is_half_the_period(frequency, gain_of(n, p, power), deviation, coefficients):
+        if f < lowest or doubling_log_odds(frequency, gain_of(n, p, power), deviation, coefficients) <= 0:
             break
         frequency = f
     frequency = sharpen(data, frequency, step, lowest)

@@ -192,11 +192,11 @@ def shape(coefficients: Floats) -> tuple[float, float, float, float]:
     return float(second.real / abs(h1)), float(-second.imag / abs(h1)), float(third.real / abs(h1)), abs(h1)
 
 
-def is_half_the_period(frequency: float, gain: float, coefficients: Floats) -> bool:
-    """As choose.is_half_the_period, coefficients in magnitudes."""
+def doubling_log_odds(frequency: float, gain: float, coefficients: Floats) -> float:
+    """As choose.doubling_log_odds, coefficients in magnitudes."""
     sharpness, asymmetry, third, amplitude = shape(coefficients)
     if gain > choose.PROOF and sharpness > choose.ECLIPSE_SHAPE:
-        return True
+        return np.inf
     dex = np.log10(frequency)
     roundness = np.interp(sharpness, [choose.OVERTONE_ROUND, choose.OVERTONE_SHARP], [1, 0])
     strip = np.exp(-0.5 * ((dex - choose.OVERTONE_CENTRE) / choose.OVERTONE_WIDTH) ** 2)
@@ -214,4 +214,4 @@ def is_half_the_period(frequency: float, gain: float, coefficients: Floats) -> b
         choose.PER_DEX_FAST: max(0.0, dex - choose.FAST),
         choose.PER_DEX_SLOW: max(0.0, choose.BELOW - dex),
     }
-    return bool(sum(weight * value for weight, value in terms.items()) > 0)
+    return float(sum(weight * value for weight, value in terms.items()))

@@ -5,7 +5,7 @@ import pytest
 
 from features import choose, find_period, reference
 from features.analyse import weighed
-from features.simulated import KINDS, light_curve
+from features.simulated import KINDS, cadence, light_curve
 from features.taming import tame
 from tests.features.sources import SOURCES, any_source, simulated
 
@@ -36,9 +36,9 @@ def test_log_odds_are_the_sum_of_their_terms() -> None:
     for _ in range(2000):
         coefficients = rng.normal(size=6) * [1, 1, 0.3, 0.3, 0.15, 0.15]
         frequency, gain, deviation = 10 ** rng.uniform(-2, 1.3), rng.uniform(0, 80), 10 ** rng.uniform(-2, 0)
-        found = choose.is_half_the_period(frequency, gain, deviation, coefficients)
-        assert found == reference.is_half_the_period(frequency, gain, deviation * coefficients)
-        answers.add(bool(found))
+        found = choose.doubling_log_odds(frequency, gain, deviation, coefficients)
+        assert found == pytest.approx(reference.doubling_log_odds(frequency, gain, deviation * coefficients), abs=1e-6)
+        answers.add(found > 0)
     assert answers == {True, False}
 
 
@@ -50,6 +50,19 @@ def test_right_period(kind: str, at_least: float) -> None:
     curves = [light_curve(kind, 200, 1000.0, rng) for _ in range(40)]
     ratios = np.array([find_period(c.mjd, c.mag, c.magerr).period / c.period for c in curves])
     assert np.mean(np.abs(ratios - 1) < 0.01) >= at_least
+
+
+def test_a_second_mode_does_not_double_the_period() -> None:
+    rng = np.random.default_rng(8)
+    ratios = []
+    for _ in range(60):
+        mjd = cadence(200, 1000.0, rng)
+        overtone = rng.uniform(0.34, 0.42)
+        turns = 2 * np.pi * (mjd / overtone), 2 * np.pi * (mjd * 0.745 / overtone)
+        mag = 16 + 0.2 * np.sin(turns[0]) + 0.13 * np.sin(turns[1]) + 0.03 * np.sin(2 * turns[0] + 1.0)
+        found = find_period(mjd, mag + rng.normal(0, 0.03, mjd.size), np.full(mjd.size, 0.03))
+        ratios.append(found.period / overtone)
+    assert np.mean(np.abs(np.array(ratios) - 1) < 0.01) > 0.9
 
 
 @pytest.mark.parametrize("kind", KINDS)
