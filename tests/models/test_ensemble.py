@@ -150,7 +150,7 @@ def test_extraction_is_cached_and_says_why_there_are_no_features(tmp_path: Path)
         names, names, owner, band=np.full(len(owner), "g"), mjd=mjd, mag=mag, magerr=np.full(len(owner), 0.1)
     )
     first = tables.extract(curves, cache=tmp_path)
-    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, tables.NO_COLUMNS]
+    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, tables.NO_FEATURES]
     assert first.owner.tolist() == [0, 1]
     assert len(list(tmp_path.iterdir())) == 1
     np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
