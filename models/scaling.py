@@ -87,7 +87,12 @@ class Scaler:
         return len(self.center)
 
     def __call__(self, features: Array) -> npt.NDArray[np.float32]:
-        """Network inputs (n, inputs) of features (n, columns); a missing or infinite value becomes the median."""
+        """Network inputs (n, inputs) of features (n, columns); a missing or infinite value becomes the median.
+
+        Raises ModelError if columns are missing.
+        """
+        if np.ndim(features) != 2 or np.shape(features)[1] < len(self.columns):  # noqa: PLR2004 (rows and columns)
+            raise ModelError(f"the network takes rows of {len(self.columns)} numbers: {', '.join(self.columns)}")
         x = np.asarray(features, dtype=np.float64)[:, : len(self.columns)]
         with np.errstate(invalid="ignore", over="ignore"):
             transformed = _inputs(x, self.columns) if self.minimum is None else _published_inputs(x, self.minimum)

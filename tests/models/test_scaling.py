@@ -57,6 +57,11 @@ def test_one_absurd_training_star_does_not_move_the_scale(fitted: scaling.Scaler
     np.testing.assert_allclose(scaling.fit(rows).scale, fitted.scale, rtol=0.1)
 
 
+def test_rows_without_the_profile_are_refused(fitted: scaling.Scaler) -> None:
+    with pytest.raises(ModelError, match="range_to_error"):
+        fitted(np.ones((3, 16)))
+
+
 def test_nothing_to_fit_is_an_error() -> None:
     with pytest.raises(ModelError, match="no training rows"):
         scaling.fit(np.empty((0, len(COLUMNS))))
