@@ -19,4 +19,4 @@ def test_benchmark_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert stream["third_pass_equals_second"]
         assert search["starsieve"]["right"] >= search["light_curve"]["right"]
     assert stream["state_bytes"] <= 10_000
-    assert bench.speed_table(results).row_count == 13
+    assert bench.speed_table(results).row_count == 14
