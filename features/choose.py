@@ -220,11 +220,9 @@ def undo_doubling(data: Data, deviation: float, frequency: float, power: float, 
     coefficients = np.empty(2 * HARMONICS)
     f, _ = refine(data, 2 * frequency, step, HARMONICS, coefficients)
     p = harmonic_power(data, f, HARMONICS, coefficients)
-    gain = gain_of(
-        epochs_per_band(data), harmonic_power(data, frequency, DOUBLE_HARMONICS, np.empty(2 * DOUBLE_HARMONICS)), p
-    )
-    clearly_not = doubling_log_odds(f, gain, deviation, coefficients) < CLEARLY_NOT
-    return (f, p) if clearly_not and p > SHARE_KEPT * power else (frequency, power)
+    whole = harmonic_power(data, frequency, DOUBLE_HARMONICS, np.empty(2 * DOUBLE_HARMONICS))
+    log_odds = doubling_log_odds(f, gain_of(epochs_per_band(data), whole, p), deviation, coefficients)
+    return (f, p) if log_odds < CLEARLY_NOT and p > SHARE_KEPT * power else (frequency, power)
 
 
 @kernel
