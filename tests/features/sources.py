@@ -1,8 +1,12 @@
 """Light curves that the tests of this package share."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
+from features.folder import read_light_curves
 from features.simulated import KINDS, LightCurve, light_curve
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
@@ -50,3 +54,14 @@ def any_source(name: str) -> Arrays:
 
 
 SOURCES = (*KINDS, *HARD)
+
+SURVEYS = ("asas", "catalina", "eros1", "hipparcos", "ogle2", "ztf_field")
+
+
+def real(data_dir: Path, survey: str, least: int) -> Iterator[Arrays]:
+    """Twenty light curves of a survey, those of them with at least so many epochs."""
+    curves = read_light_curves(data_dir / "lightcurves" / survey)
+    for i in range(0, len(curves), len(curves) // 20):
+        part = slice(curves.offsets[i], curves.offsets[i + 1])
+        if curves.mjd[part].size >= least:
+            yield curves.mjd[part], curves.mag[part], curves.magerr[part]

@@ -7,9 +7,8 @@ import pytest
 
 import features
 from features import PROFILE, reference
-from features.folder import read_light_curves
 from features.profile import FROM_SEARCH, profile_given_period
-from tests.features.sources import HARD, SOURCES, Arrays, simulated
+from tests.features.sources import HARD, SOURCES, SURVEYS, Arrays, real, simulated
 
 
 def compare(light_curve: Arrays, frequency: float) -> None:
@@ -28,14 +27,10 @@ def test_simulated(source: str, frequency: float) -> None:
     compare(HARD[source]() if source in HARD else simulated(source, 200, 1000.0), frequency)
 
 
-@pytest.mark.parametrize("survey", ["asas", "catalina", "eros1", "hipparcos", "ogle2", "ztf_field"])
+@pytest.mark.parametrize("survey", SURVEYS)
 def test_real(survey: str, data_dir: Path) -> None:
-    curves = read_light_curves(data_dir / "lightcurves" / survey)
-    for i in range(0, len(curves), len(curves) // 20):
-        part = slice(curves.offsets[i], curves.offsets[i + 1])
-        light_curve = curves.mjd[part], curves.mag[part], curves.magerr[part]
-        if light_curve[0].size >= 40:
-            compare(light_curve, 1.3675228)
+    for light_curve in real(data_dir, survey, 40):
+        compare(light_curve, 1.3675228)
 
 
 def test_a_stream_gives_it_with_what_the_search_knows() -> None:

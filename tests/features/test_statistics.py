@@ -7,11 +7,10 @@ import pytest
 from scipy import stats
 
 from features import FEATURES, reference
-from features.folder import read_light_curves
 from features.shapiro import shapiro_w
 from features.sorting import sort_pairs
 from features.statistics import features_given_period
-from tests.features.sources import SOURCES, Arrays, any_source
+from tests.features.sources import SOURCES, SURVEYS, Arrays, any_source, real
 
 FOURIER = ("amplitude", "phi21", "phi31", "r21", "r31")  # determined to what the fit's conditioning leaves
 
@@ -31,14 +30,10 @@ def test_simulated(source: str, period: float) -> None:
     compare(any_source(source), min(period, 0.11) if source == "dense_night" else period)
 
 
-@pytest.mark.parametrize("survey", ["asas", "catalina", "eros1", "hipparcos", "ogle2", "ztf_field"])
+@pytest.mark.parametrize("survey", SURVEYS)
 def test_real(survey: str, data_dir: Path) -> None:
-    curves = read_light_curves(data_dir / "lightcurves" / survey)
-    for i in range(0, len(curves), len(curves) // 20):
-        part = slice(curves.offsets[i], curves.offsets[i + 1])
-        light_curve = curves.mjd[part], curves.mag[part], curves.magerr[part]
-        if light_curve[0].size >= 20:
-            compare(light_curve, 0.73124567891)
+    for light_curve in real(data_dir, survey, 20):
+        compare(light_curve, 0.73124567891)
 
 
 @pytest.mark.parametrize("n", [7, 8, 11, 12, 100, 999, 4999])
