@@ -141,19 +141,39 @@ def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
     curve = np.asarray(coefficients @ np.array(turns))
     extent, level = np.ptp(curve), (curve - curve.min()) / np.ptp(curve)
     away = np.abs((frequency * (band.time - band.time[curve.argmax()]) + 0.5) % 1 - 0.5) > profile.AWAY
-    residual = np.sqrt(chi2 / np.sum(1 / tamed.magerr**2))
+    weight = 1 / tamed.magerr**2
+    residual = np.sqrt(chi2 / np.sum(weight))
+    left = tamed.mag - curve
+    away_from_mean = (left - left.mean()) / left.std()
+    variances = (coefficients**2).reshape(-1, 2).sum(axis=1)
+    trend = np.cov(band.time, tamed.mag, aweights=weight)
     return {
         "power_1": power([tamed], frequency, 1),
         "power_3": power([tamed], frequency, min(3, most)),
         "power_6": power([tamed], frequency, most),
+        "power_half": power([tamed], 2 * frequency, (most + 1) // 2),
+        "power_double": power([tamed], frequency / 2, most),
         "fitted_range": extent,
         "second_depth": level[away].max(initial=0.0),
         "median_level": np.median(level),
         "faint_share": np.mean(level > profile.HALF_WAY),
+        "odd_share": variances[::2].sum() / variances.sum(),
         "residual_to_range": residual / extent,
         "residual_to_error": residual / np.median(band.magerr),
         "range_to_error": extent / np.median(band.magerr),
+        "residual_skewness": np.mean(away_from_mean**3),
+        "residual_kurtosis": np.mean(away_from_mean**4) - 3,
+        "residual_eta": eta(left, np.ones(n - 1, dtype=bool)),
+        "eta": eta(tamed.mag, np.ones(n - 1, dtype=bool)),
+        "eta_of_nights": eta(tamed.mag, np.diff(band.time) <= profile.NIGHTS),
+        "trend_power": trend[0, 1] ** 2 / trend[0, 0] / trend[1, 1],
     }
+
+
+def eta(values: Floats, pairs: NDArray[np.bool_]) -> float:
+    """Von Neumann ratio of those successive values that count as pairs."""
+    enough = np.count_nonzero(pairs) >= profile.FEW_PAIRS
+    return float(np.mean(np.diff(values)[pairs] ** 2) / np.var(values)) if enough else profile.NOISE_ETA
 
 
 def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:

@@ -182,7 +182,7 @@ def predict(trained: Trained, table: Table) -> Floats:
 
 
 def _members(trained: Trained) -> int:
-    members: int = trained.network.output_shape[1]
+    members: int = trained.network.output_shape[0]
     return members
 
 

@@ -31,14 +31,15 @@ def transfer(table: Table, source: Source, seed: int, *, load: bool = True) -> T
     model = network.build(network.PUBLISHED, scaler.inputs, len(classes) + 1, seed)
     if load:
         source.load(model)
-    inputs, labels = scaler(table.features)[:, None], target[table.owner]
-    model.compile(
+    inputs, labels = scaler(table.features), target[table.owner]
+    fitted = network.shared_input(model)  # the same weights
+    fitted.compile(
         optimizer=keras.optimizers.SGD(RATE, momentum=MOMENTUM),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
     best = _BestEpoch(inputs[chooses], labels[chooses], len(classes))
     plateau = keras.callbacks.ReduceLROnPlateau(factor=FACTOR, patience=PATIENCE, min_delta=1e-4, min_lr=MIN_RATE)
-    model.fit(
+    fitted.fit(
         inputs[~chooses],
         labels[~chooses][:, None],
         batch_size=BATCH,

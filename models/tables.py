@@ -28,7 +28,7 @@ class Table:
     label: npt.NDArray[np.str_]  # (n,)
     owner: Ints  # (r,) index of the object
     epochs: Ints  # (r,)
-    features: Floats  # (r, 29), in the order of scaling.COLUMNS
+    features: Floats  # (r, 38), in the order of scaling.COLUMNS
     view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
 

@@ -19,7 +19,7 @@ class Schedule:
     """How long and how fast: steps of `batch` rows for every member, learning rates falling to zero along a cosine."""
 
     steps: int
-    batch: int = 128
+    batch: int = 64
     rate: float = 2e-3
     body_rate: float = 2e-3  # of everything below the last dense layer
     decay: float = 1e-2
@@ -61,7 +61,7 @@ def fit(
     draws = [_draws(rng, member, schedule) for member in weights.T]
     for first in range(0, schedule.steps, STEPS_AT_ONCE):
         steps = [member[first : first + STEPS_AT_ONCE] for member in draws]
-        advance(tf.constant(np.stack(steps, axis=2)))
+        advance(tf.constant(np.stack(steps, axis=1)))
         if on_steps:
             on_steps(min(first + STEPS_AT_ONCE, schedule.steps), schedule.steps)
 

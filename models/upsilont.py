@@ -70,10 +70,13 @@ def load_weights(network: "keras.Model", state: dict[str, npt.NDArray[np.float32
         layer = network.get_layer("head" if number == 4 else f"dense_{number}")  # noqa: PLR2004
         kernel, bias = state[f"fc{number}.weight"].T, state[f"fc{number}.bias"]
         members = layer.kernel.shape[0]
-        layer.set_weights([np.repeat(kernel[None], members, axis=0), np.repeat(bias[None], members, axis=0)])
+        layer.set_weights([_for_all(kernel, members), _for_all(bias, members)])
 
 
 def _fill_norm(layer: Any, state: dict[str, npt.NDArray[np.float32]], name: str) -> None:
     parts = [state[f"{name}.{part}"] for part in ("weight", "bias", "running_mean", "running_var")]
-    members = layer.gamma.shape[0] // len(parts[0])
-    layer.set_weights([np.tile(part, members) for part in parts])
+    layer.set_weights([_for_all(part, layer.gamma.shape[0]) for part in parts])
+
+
+def _for_all(weights: npt.NDArray[np.float32], members: int) -> npt.NDArray[np.float32]:
+    return np.repeat(weights[None], members, axis=0)
