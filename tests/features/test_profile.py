@@ -53,3 +53,29 @@ def test_eclipses_are_told_by_their_depths() -> None:
     assert profile["fitted_range"] == pytest.approx(0.8, rel=0.15)
     assert profile["faint_share"] < 0.2
     assert profile["power_1"] < profile["power_3"] < profile["power_6"]
+
+
+def test_what_a_period_leaves_is_told_from_noise() -> None:
+    rng = np.random.default_rng(5)
+    mjd = np.sort(rng.uniform(0, 1000, 300))
+    wave, drift = 0.3 * np.sin(2 * np.pi * mjd / 0.6171), 0.2 * np.sin(2 * np.pi * mjd / 900)
+    noise = rng.normal(0, 0.02, 300)
+    clean, drifting = (
+        dict(zip(PROFILE, features.update(None, mjd, 15 + signal + noise, np.full(300, 0.02)).profile, strict=True))
+        for signal in (wave, wave + drift)
+    )
+    assert clean["residual_eta"] == pytest.approx(2, abs=0.4)
+    assert drifting["residual_eta"] < 0.5
+    assert clean["trend_power"] < 0.02
+    assert clean["odd_share"] > 0.95
+    assert clean["power_half"] < 0.1
+
+
+def test_slow_stars_are_smooth_in_time() -> None:
+    rng = np.random.default_rng(6)
+    mjd = np.sort(rng.uniform(0, 1000, 300))
+    mag = 15 + np.sin(2 * np.pi * mjd / 310) + rng.normal(0, 0.02, 300)
+    found = dict(zip(PROFILE, features.update(None, mjd, mag, np.full(300, 0.02)).profile, strict=True))
+    assert found["eta"] < 0.05
+    assert found["eta_of_nights"] < 0.05
+    assert found["power_double"] > 0.9
