@@ -56,9 +56,9 @@ class MemberDense(keras.layers.Layer):  # type: ignore[misc] # keras has no type
 
 
 class MemberNorm(keras.layers.Layer):  # type: ignore[misc]
-    """Batch normalisation (Ioffe & Szegedy 2015) of each member's units: (members, batch, units), or one for all.
+    """Batch normalisation (Ioffe & Szegedy 2015) of each member's units: (members, batch, units).
 
-    Keras's own normalises a last axis only, and turning members there and back costs as much as the products.
+    Keras's own normalises one axis only, and turning members into it and back costs as much as the products.
     """
 
     def __init__(self, epsilon: float, **options: Any) -> None:
