@@ -78,12 +78,12 @@ def _eta(time: Floats, values: Floats, longest_gap: float) -> float:
             pairs += 1
     if pairs < FEW_PAIRS:
         return NOISE_ETA
-    return squares / pairs / max(np.var(values), SMALLEST_VARIANCE)
+    return squares / pairs / max(float(np.var(values)), SMALLEST_VARIANCE)
 
 
 @kernel
 def _trend_power(time: Floats, weight: Floats, signal: Floats) -> float:
-    """Squared weighted correlation with time; `weight` sums to 1 and `signal` is weight times standardised magnitude."""
+    """Squared weighted correlation with time; `signal` is weight times standardised magnitude, weights sum to 1."""
     middle = np.sum(weight * time)
     along, spread = 0.0, 0.0
     for i in range(time.size):
@@ -103,7 +103,7 @@ def _powers_beside(data: Data, frequency: float, n_harmonics: int, out: Floats) 
 @kernel
 def _residual_moments(residual: Floats, out: Floats) -> None:
     """Fill `out` (2,): skewness and excess kurtosis, biased."""
-    mean, variance = residual.mean(), max(np.var(residual), SMALLEST_VARIANCE)
+    mean, variance = residual.mean(), max(float(np.var(residual)), SMALLEST_VARIANCE)
     third, fourth = 0.0, 0.0
     for i in range(residual.size):
         d = residual[i] - mean

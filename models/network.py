@@ -74,7 +74,7 @@ class MemberNorm(keras.layers.Layer):  # type: ignore[misc]
         self.mean = self.add_weight(shape=size, initializer="zeros", trainable=False)
         self.variance = self.add_weight(shape=size, initializer="ones", trainable=False)
 
-    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:  # noqa: FBT001, FBT002 (keras calls it so)
+    def call(self, x: tf.Tensor, training: bool = False) -> tf.Tensor:
         """By the moments of the batch in training, which the running ones follow; by the running ones otherwise."""
         if not training:
             scale = self.gamma * tf.math.rsqrt(self.variance + self.epsilon)
@@ -88,7 +88,7 @@ class MemberNorm(keras.layers.Layer):  # type: ignore[misc]
 def _normed(x: tf.Tensor, epsilon: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The normed batch and its moments. The gradient is written out: the one found by itself takes twice as long."""
 
-    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    @tf.custom_gradient
     def norm(x: tf.Tensor) -> Any:
         mean = tf.reduce_mean(x, axis=1, keepdims=True)
         away = x - mean
