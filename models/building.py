@@ -77,7 +77,7 @@ def find_source(name: str, published: Path | None) -> Source | None:
     return upsilont.source(upsilont.read(published), UPSILONT)
 
 
-def train_source(data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
+def train_source(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
     from models import synthesis  # noqa: PLC0415 (needs structlog and pyarrow)
 
@@ -85,12 +85,12 @@ def train_source(data: Path, output: Path, *, objects: int, seed: int, work: Wor
     made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
     table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
-    trained = ensemble.train(table, SOURCE_RECIPE, None, seed, work.told("ogle3"))
+    trained = ensemble.train(table, SOURCE_RECIPE, None, seed, work.told(name))
     notes = {
         "training": training_notes("none", "light curves synthesised from the OGLE-III catalogue", table, seed),
         "architecture": asdict(OURS),
     }
-    _save(trained, output, "ogle3", ("I",), table, notes)
+    _save(trained, output, name, ("I",), table, notes)
     sources.save_weights(trained, output)
 
 

@@ -28,6 +28,12 @@ class SourceName(StrEnum):
     none = "none"
 
 
+class Catalogue(StrEnum):
+    """What a source network can be synthesised from."""
+
+    ogle3 = "ogle3"
+
+
 Data = Annotated[Path, typer.Option("--data", help="Folder with objects.parquet and points.parquet.")]
 Everything = Annotated[
     Path,
@@ -54,6 +60,7 @@ def mount(app: typer.Typer) -> None:
 def train(
     output: Folder,
     data: Everything = Path("data"),
+    source: Annotated[Catalogue, typer.Option(help="Catalogue of the stars to synthesise.")] = Catalogue.ogle3,
     objects: Annotated[int, typer.Option(min=10, help="Synthetic stars of each class.")] = 1500,
     seed: Seed = 0,
     cache: Cache = None,
@@ -61,10 +68,10 @@ def train(
 ) -> None:
     """Train the source network on light curves synthesised from the OGLE-III catalogue.
 
-    Example: [bold]starsieve train --data data -o my-source[/bold]
+    Example: [bold]starsieve train --source ogle3 --data data -o my-source[/bold]
     """
     with _working(cache, threads) as (building, work):
-        building.train_source(data, output, objects=objects, seed=seed, work=work)
+        building.train_source(source.value, data, output, objects=objects, seed=seed, work=work)
 
 
 def transfer(

@@ -25,7 +25,7 @@ def everything(data: Path, only: list[str] | None, work: Work) -> None:
         work.on_step("networks", number, len(wanted))
         folder = registry.WEIGHTS / name
         if name == SOURCE:
-            building.train_source(data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
+            building.train_source(SOURCE, data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
         elif name == ZTF:
             ztf.build(data, folder, seed=0, work=work)
         else:
