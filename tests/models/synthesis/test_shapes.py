@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.synthesis.folded import PHASES, Folded
@@ -23,14 +23,13 @@ def saw_tooth() -> np.ndarray:
     return sum(0.3 * 0.6**k * np.cos(2 * np.pi * k * PHASES + 1.5 * k) for k in range(1, 6))
 
 
-@settings(max_examples=20)
-@given(st.integers(0, 1000))
-def test_series_recovers_a_pulsator_between_its_points(seed: int) -> None:
+def test_series_recovers_a_pulsator_between_its_points() -> None:
     truth = saw_tooth()
-    fit = fourier_shape(*observed(truth, 250, 0.05, seed), PERIOD, 8)
-    assert fit is not None
-    assert np.sqrt(np.mean((fit.mag - truth) ** 2)) < 0.03
-    assert fit.explained == pytest.approx(1 - 0.05**2 / (truth.var() + 0.05**2), abs=0.05)
+    fits = [fourier_shape(*observed(truth, 250, 0.05, seed), PERIOD, 8) for seed in range(40)]
+    assert max(np.sqrt(np.mean((fit.mag - truth) ** 2)) for fit in fits) < 0.03
+    # One light curve's share scatters by 0.012, and in two of a thousand by more than four times that.
+    explained = np.mean([fit.explained for fit in fits])
+    assert explained == pytest.approx(1 - 0.05**2 / (truth.var() + 0.05**2), abs=0.01)
 
 
 def test_series_of_noise_explains_nothing() -> None:
