@@ -6,6 +6,7 @@ from pathlib import Path
 import light_curve as lc
 import numpy as np
 import numpy.typing as npt
+from joblib import Parallel, delayed
 
 from models.lightcurves import BandLightCurves
 from models.tables import MIN_EPOCHS, cached
@@ -43,20 +44,22 @@ SHAPE = lc.Extractor(
 )
 
 
-def extract(curves: BandLightCurves, cache: Path) -> Floats:
+def extract(curves: BandLightCurves, *, cache: Path, threads: int) -> Floats:
     """Features (r, m) of the light curves with at least MIN_EPOCHS points, in their order; 0 where there are none."""
-    return cached(cache, f"light-curve {version('light-curve')}", curves, lambda: _extract(curves))
+
+    def compute() -> Floats:
+        bounds = zip(curves.offsets[:-1], curves.offsets[1:], strict=True)
+        rows = [slice(first, last) for first, last in bounds if last - first >= MIN_EPOCHS]
+        points = ((curves.mjd[row] - curves.mjd[row.start], curves.mag[row], curves.magerr[row]) for row in rows)
+        return np.array(Parallel(n_jobs=threads)(delayed(_features)(*three) for three in points))
+
+    return cached(cache, f"light-curve {version('light-curve')}", curves, compute)
 
 
-def _extract(curves: BandLightCurves) -> Floats:
-    rows = []
-    for i in np.flatnonzero(curves.epochs >= MIN_EPOCHS):
-        first, last = curves.offsets[i], curves.offsets[i + 1]
-        points = (curves.mjd[first:last] - curves.mjd[first], curves.mag[first:last], curves.magerr[first:last])
-        nyquist = (last - first) / (2 * points[0][-1])
-        periods = lc.Periodogram(
-            peaks=PEAKS, resolution=RESOLUTION, max_freq_factor=MAX_FREQUENCY / nyquist, nyquist="average", fast=True
-        )
-        parts = [feature(*points, sorted=True, check=False, fill_value=0.0) for feature in (SHAPE, periods)]
-        rows.append(np.concatenate(parts))
-    return np.asarray(np.nan_to_num(np.array(rows)))
+def _features(time: Floats, mag: Floats, magerr: Floats) -> Floats:
+    nyquist = len(time) / (2 * time[-1])
+    periods = lc.Periodogram(
+        peaks=PEAKS, resolution=RESOLUTION, max_freq_factor=MAX_FREQUENCY / nyquist, nyquist="average", fast=True
+    )
+    parts = [feature(time, mag, magerr, sorted=True, check=False, fill_value=0.0) for feature in (SHAPE, periods)]
+    return np.asarray(np.nan_to_num(np.concatenate(parts)))

@@ -44,7 +44,7 @@ Cache = Annotated[
     Path | None,
     typer.Option(envvar="STARSIEVE_CACHE", help="Keeps features between runs; else the user's cache folder."),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads for feature extraction.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads for features and, in the experiment, trainings.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write the network and its card to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, last.")]
 
@@ -206,7 +206,7 @@ def experiment_transfer(
     data: Everything = Path("data"),
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the table and the plot.")] = Path("docs"),
     cache: Cache = None,
-    threads: Threads = 1,
+    threads: Threads = 2,
 ) -> None:
     """Sources against fractions of the labels, with forests beside them: table and learning curves.
 

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
+from joblib import Parallel, delayed
 
 from features import FEATURES
 from models import (
@@ -36,6 +39,7 @@ from models.tables import Table
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Result = dict[str, Any]
 
 FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 SEEDS = range(5)
@@ -61,38 +65,52 @@ def run(data: Path, output: Path, work: Work) -> None:
     Entries of transfer.json that are there are kept, so that a run can be continued.
     """
     path = output / "transfer.json"
-    results: list[dict[str, Any]] = json.loads(path.read_text()) if path.exists() else []
+    results: list[Result] = json.loads(path.read_text()) if path.exists() else []
     done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
-    setups = {name: _setup(data, name, work) for name in SURVEYS}
-    jobs = list(product(FRACTIONS, SURVEYS, METHODS))
-    for number, (fraction, name, method) in enumerate(jobs):
-        work.on_step("trainings", number, len(jobs))
+    for number, name in enumerate(SURVEYS):
+        work.on_step("features", number, len(SURVEYS))
+        _setup(data, name, work.cache, work.threads)  # now, with all threads, and from the cache afterwards
+    jobs = []
+    for fraction, name, method in product(FRACTIONS, SURVEYS, METHODS):
         seeds = [seed for seed in SEEDS if (name, method, fraction, seed) not in done]
-        if not seeds:
-            continue
-        for seed, scores in zip(seeds, of_seeds(setups[name], method, fraction, seeds), strict=True):
-            results.append({"survey": name, "method": method, "fraction": fraction, "seed": seed, **scores})
+        if seeds:
+            jobs.append(delayed(_results)(data, work.cache, name, method, fraction, seeds))
+    finished = Parallel(n_jobs=work.threads, return_as="generator_unordered")(jobs)
+    for number, found in enumerate(finished, 1):
+        results.extend(found)
         path.write_text(json.dumps(results, indent=0) + "\n")
+        work.on_step("trainings", number, len(jobs))
     learning_curves.write(output, results)
 
 
-def _setup(data: Path, name: str, work: Work) -> Setup:
+def _results(data: Path, features: Path, name: str, method: str, fraction: float, seeds: Sequence[int]) -> list[Result]:
+    """Entries of one method for each seed, by one thread: a training uses two badly, two trainings use them well."""
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    scores = of_seeds(_setup(data, name, features, 1), method, fraction, seeds)
+    of = {"survey": name, "method": method, "fraction": fraction}
+    return [of | {"seed": seed} | found for seed, found in zip(seeds, scores, strict=True)]
+
+
+@cache
+def _setup(data: Path, name: str, features: Path, threads: int) -> Setup:
+    """A survey's tables, read from light curves and the cache of features once in a process."""
     curves = lightcurves.read(data / "lightcurves" / name)
-    table = survey.training_set(curves, building.views(curves), cache=work.cache, threads=work.threads).table
+    table = survey.training_set(curves, building.views(curves), cache=features, threads=threads).table
     network = upsilont.read(data / "upsilont")
     ours_published = upsilont.source(network, building.UPSILONT)
-    other = _other_features(curves, table.own(), work)
+    other = _other_features(curves, table.own(), features, threads)
     return Setup(table, table.own(), other, own_source.own(), ours_published, upsilont.source(network))
 
 
-def _other_features(curves: BandLightCurves, table: Table, work: Work) -> Floats:
+def _other_features(curves: BandLightCurves, table: Table, features: Path, threads: int) -> Floats:
     """The light-curve package's features for the rows of a table made of some of these light curves."""
     rows = np.flatnonzero(curves.epochs >= tables.MIN_EPOCHS)
-    everything = tables.extract(curves, cache=work.cache, threads=work.threads)
+    everything = tables.extract(curves, cache=features, threads=threads)
     if len(everything.owner) != len(rows):
         raise ModelError("light curves without our features in the experiment: the forests would not see the same ones")
     used = np.isin(everything.object_id[everything.owner], table.object_id)
-    return baseline.extract(curves, work.cache)[used]
+    return baseline.extract(curves, cache=features, threads=threads)[used]
 
 
 def of_seeds(setup: Setup, method: str, fraction: float, seeds: Sequence[int]) -> list[dict[str, float]]:
@@ -143,6 +161,6 @@ def _answers(setup: Setup, method: str, objects: list[tuple[Ints, Ints]], seeds:
 def _forest(table: Table, judged: Table, seed: int) -> Floats:
     from sklearn.ensemble import RandomForestClassifier  # noqa: PLC0415 (an extra)
 
-    forest = RandomForestClassifier(TREES, n_jobs=-1, random_state=seed).fit(table.features, table.label[table.owner])
+    forest = RandomForestClassifier(TREES, random_state=seed).fit(table.features, table.label[table.owner])
     rows = np.pad(forest.predict_proba(judged.features), ((0, 0), (0, 1)))  # a forest has no Residual
     return combine(rows, judged.epochs, judged.owner)
