@@ -1,6 +1,7 @@
 """Does transfer pay? Sources against fractions of the labels, with random forests beside them."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 from joblib import Parallel, delayed
 
 from features import FEATURES
@@ -45,6 +45,8 @@ FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 SEEDS = range(5)
 TEST_FOLDS = 5  # one in so many objects is judged on, never trained on
 TREES = 300
+# Of each process: one training makes little of two threads, two trainings side by side much.
+ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def run(data: Path, output: Path, work: Work) -> None:
         seeds = [seed for seed in SEEDS if (name, method, fraction, seed) not in done]
         if seeds:
             jobs.append(delayed(_results)(data, work.cache, name, method, fraction, seeds))
+    os.environ |= ONE_THREAD
     finished = Parallel(n_jobs=work.threads, return_as="generator_unordered")(jobs)
     for number, found in enumerate(finished, 1):
         results.extend(found)
@@ -84,9 +87,7 @@ def run(data: Path, output: Path, work: Work) -> None:
 
 
 def _results(data: Path, features: Path, name: str, method: str, fraction: float, seeds: Sequence[int]) -> list[Result]:
-    """Entries of one method for each seed, by one thread: a training uses two badly, two trainings use them well."""
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
+    """Entries of one method for each seed."""
     scores = of_seeds(_setup(data, name, features, 1), method, fraction, seeds)
     of = {"survey": name, "method": method, "fraction": fraction}
     return [of | {"seed": seed} | found for seed, found in zip(seeds, scores, strict=True)]

@@ -3,19 +3,17 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from models import cli
 
-pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 
+from tests.models.invented import STARS, write_survey  # noqa: E402 (needs pyarrow)
+
 RUNNER = CliRunner()
-STARS = 24  # of each kind
-EPOCHS = 60
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +25,8 @@ def app() -> typer.Typer:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Half of the stars vary every 0.55 d, half every 150 d; one has too few epochs, one is of no known class."""
     folder = tmp_path_factory.mktemp("survey")
-    rng = np.random.default_rng(4)
-    labels = ["RRAB", "LPV"] * STARS + ["LPV", "WEIRD"]
-    names = [f"star{number}" for number in range(len(labels))]
-    points: dict[str, list[object]] = {name: [] for name in ("object_id", "band", "mjd", "mag", "magerr")}
-    for name, label in zip(names, labels, strict=True):
-        epochs = EPOCHS if name != names[-2] else 5
-        mjd = np.sort(58000 + rng.uniform(0, 700, epochs))
-        period = {"RRAB": 0.55, "LPV": 150.0, "WEIRD": 3.0}[label] * rng.uniform(0.9, 1.1)
-        mag = 16 + 0.4 * np.sin(2 * np.pi * mjd / period) + rng.normal(0, 0.03, epochs)
-        columns = ([name] * epochs, ["g"] * epochs, mjd.tolist(), mag.tolist(), [0.03] * epochs)
-        for key, values in zip(points, columns, strict=True):
-            points[key] += values
-    pq.write_table(pa.table({"object_id": names, "label": labels}), folder / "objects.parquet")
-    pq.write_table(pa.table(points), folder / "points.parquet")
+    write_survey(folder)
     return folder
 
 

@@ -1,0 +1,39 @@
+"""The transfer experiment from start to end, on a small survey of invented stars."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("light_curve")
+
+from models import building, experiment
+from models.learning_curves import METHODS
+from tests.models.invented import write_survey
+
+
+@pytest.fixture
+def data(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "lightcurves" / "invented"
+    folder.mkdir(parents=True)
+    write_survey(folder)
+    (tmp_path / "upsilont").symlink_to(data_dir / "upsilont")
+    for name, value in {"SURVEYS": ("invented",), "FRACTIONS": (1.0,), "SEEDS": range(1)}.items():
+        monkeypatch.setattr(experiment, name, value)
+    return tmp_path
+
+
+def test_every_method_is_judged_once_and_a_second_run_has_nothing_to_do(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = building.Work(data / "cache", 1, lambda *_: None)
+    experiment.run(data, data, work)
+    results = json.loads((data / "transfer.json").read_text())
+    assert {result["method"] for result in results} == set(METHODS)
+    assert all(result["macro_f1"] > 0.9 for result in results)  # periods of half a day and of months
+    assert (data / "transfer.png").stat().st_size > 1000
+
+    monkeypatch.delattr(experiment, "of_seeds")
+    text = (data / "transfer.md").read_text()
+    experiment.run(data, data, work)
+    assert (data / "transfer.md").read_text() == text
