@@ -1,6 +1,7 @@
 """The transfer experiment from start to end, on a small survey of invented stars."""
 
 import json
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ def data(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     folder.mkdir(parents=True)
     write_survey(folder)
     (tmp_path / "upsilont").symlink_to(data_dir / "upsilont")
-    for name, value in {"SURVEYS": ("invented",), "FRACTIONS": (1.0,), "SEEDS": range(1)}.items():
+    for name, value in {"SURVEYS": ("invented",), "FRACTIONS": (0.02, 1.0), "SEEDS": range(1)}.items():
         monkeypatch.setattr(experiment, name, value)
     return tmp_path
 
@@ -29,8 +30,9 @@ def test_every_method_is_judged_once_and_a_second_run_has_nothing_to_do(
     work = building.Work(data / "cache", 1, lambda *_: None)
     experiment.run(data, data, work)
     results = json.loads((data / "transfer.json").read_text())
-    assert {result["method"] for result in results} == set(METHODS)
-    assert all(result["macro_f1"] > 0.9 for result in results)  # periods of half a day and of months
+    assert {(result["method"], result["fraction"]) for result in results} == set(product(METHODS, (0.02, 1.0)))
+    assert {result["labels"] for result in results if result["fraction"] < 1} == {2}  # one of each class
+    assert all(result["macro_f1"] > 0.9 for result in results if result["fraction"] == 1)
     assert (data / "transfer.png").stat().st_size > 1000
 
     monkeypatch.delattr(experiment, "of_seeds")
