@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 from scipy.special import softmax
 from tensorflow import keras
 
-from models import calibration, familiarity, network, scaling, splits, taxonomy, training
+from models import ModelError, calibration, familiarity, network, scaling, splits, taxonomy, training
 from models.calibration import Calibration
 from models.familiarity import Familiarity
 from models.network import Architecture
@@ -79,7 +79,7 @@ def train_together(
     """A classifier for each of several tables with the same classes, trained side by side in one graph.
 
     They have nothing in common but the time that it takes to set up a training.
-    Raises ModelError for a label that is not in the taxonomy.
+    Raises ModelError for a label that is not in the taxonomy, and for fewer members than FOLDS.
     """
     starts = [_start(table, recipe, source, seed) for table, seed in zip(several, seeds, strict=True)]
     first = starts[0].network
@@ -122,11 +122,13 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
     fold = splits.folds(table.label, np.array([splits.star(name) for name in table.object_id]), FOLDS, seed)
     scaler = source.scaler if source else scaling.fit(table.features)
     architecture = _architecture(recipe, source)
+    if architecture.members < FOLDS:
+        raise ModelError(f"a classifier needs {FOLDS} members, so that each object has one that has not seen it")
     model = network.build(architecture, scaler.inputs, len(classes) + 1, seed)
     if source:
         source.load(model)
-    strange = _strange_rows(table.features, seed)
-    row_fold = np.concatenate([fold[table.owner], np.arange(len(strange)) % FOLDS])
+    strange, strange_fold = _strange_rows(table.features, fold[table.owner], seed)
+    row_fold = np.concatenate([fold[table.owner], strange_fold])
     kept_back = row_fold[:, None] == np.arange(architecture.members)[None] % FOLDS
     share = STRANGE_SHARE * len(table.owner) / len(strange)
     inputs, weight = scaler(table.features), row_weights(table, target, recipe.balance)
@@ -198,13 +200,19 @@ def _answers(trained: Trained, own: Table, asked: npt.NDArray[np.bool_]) -> Floa
     return answers
 
 
-def _strange_rows(features: Floats, seed: int) -> Floats:
-    """Half as many rows as there are, each a mixture of unrelated objects: no column odd, together impossible."""
+def _strange_rows(features: Floats, fold: Ints, seed: int) -> tuple[Floats, Ints]:
+    """Half as many rows as there are, and their folds: no column is odd, all together are impossible.
+
+    Each is a mixture of unrelated objects of one fold, so that it tells a member nothing of those kept from it.
+    """
     rng = np.random.default_rng(seed)
-    count = max(1, len(features) // 2)
-    base, other = (features[rng.integers(len(features), size=count)] for _ in range(2))
-    swapped = rng.random(base.shape) < rng.uniform(0.2, 0.8, (count, 1))
-    return np.where(swapped, other, base)
+    base = rng.integers(len(features), size=max(1, len(features) // 2))
+    other = np.empty_like(base)
+    for number in np.unique(fold[base]):
+        chosen = fold[base] == number
+        other[chosen] = rng.choice(np.flatnonzero(fold == number), size=np.count_nonzero(chosen))
+    swapped = rng.random((len(base), features.shape[1])) < rng.uniform(0.2, 0.8, (len(base), 1))
+    return np.where(swapped, features[other], features[base]), fold[base]
 
 
 def row_weights(table: Table, target: Ints, balance: float) -> Floats:

@@ -33,6 +33,7 @@ from models.building import Work
 from models.ensemble import Source
 from models.learning_curves import METHODS
 from models.lightcurves import BandLightCurves
+from models.published_way import Trains
 from models.serving import combine
 from models.shipped import SURVEYS
 from models.tables import Table
@@ -45,6 +46,11 @@ FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 SEEDS = range(5)
 TEST_FOLDS = 5  # one in so many objects is judged on, never trained on
 TREES = 300
+PUBLISHED_WAYS = {
+    "published": Trains.EVERYTHING,
+    "published, last layer": Trains.LAST,
+    "published, from scratch": Trains.FROM_SCRATCH,
+}
 # Of each process: one training makes little of two threads, two trainings side by side much.
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
@@ -145,17 +151,16 @@ def _answers(setup: Setup, method: str, objects: list[tuple[Ints, Ints]], seeds:
         }
         own = replace(setup.own, features=shown[method])
         return [_forest(own.select(training), own.select(test), seed) for (training, test), seed in jobs]
-    if method.startswith("published"):
-        load = "scratch" not in method
-        trained = [
-            published_way.transfer(setup.own.select(training), setup.published, seed, load=load)
-            for (training, _), seed in jobs
+    if method in PUBLISHED_WAYS:
+        trains = PUBLISHED_WAYS[method]
+        return [
+            published_way.answers(setup.own.select(training), setup.own.select(test), setup.published, seed, trains)
+            for (training, test), seed in jobs
         ]
-    else:
-        source = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
-        several = [setup.full.select(training) for training, _ in objects]
-        recipe = building.recipe(len(several[0].owner), source)
-        trained = ensemble.train_together(several, recipe, source, seeds)
+    source = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
+    several = [setup.full.select(training) for training, _ in objects]
+    recipe = building.recipe(len(several[0].owner), source)
+    trained = ensemble.train_together(several, recipe, source, seeds)
     return [ensemble.predict(one, setup.own.select(test)) for one, (_, test) in zip(trained, objects, strict=True)]
 
 

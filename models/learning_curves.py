@@ -12,6 +12,7 @@ METHODS = {
     "upsilont": "ours, from the published network",
     "none": "ours, from scratch",
     "published": "published network, its authors' way",
+    "published, last layer": "its authors' way, last layer only",
     "published, from scratch": "its authors' way, from scratch",
     "forest": "random forest, same inputs",
     "forest, 16": "random forest, the 16 features",

@@ -1,16 +1,22 @@
 """The transfer as its authors do it (Kim et al. 2021), except that training objects choose the best epoch."""
 
+from enum import Enum
+
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from scipy.special import softmax
 from tensorflow import keras
 
 from features import FEATURES
-from models import calibration, evaluation, network, splits
-from models.ensemble import Source, Trained
+from models import evaluation, network, splits
+from models.ensemble import Source
 from models.scaling import Scaler
+from models.serving import combine
+from models.sources import HEAD
 from models.tables import Table
 
+Floats = npt.NDArray[np.float64]
 Rows = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]  # scaled features (n, 16), classes (n,)
 
 RATE, MOMENTUM = 0.1, 0.9
@@ -23,27 +29,39 @@ VALIDATION = 5  # one in so many objects chooses the epoch
 NO_CLIP = 1e6
 
 
-def transfer(table: Table, source: Source, seed: int, *, load: bool = True) -> Trained:
-    """Replaces the last layer and the norm behind it and trains everything; from scratch if nothing is to be loaded.
+class Trains(Enum):
+    """Which layers a transfer trains."""
 
-    The source is the published network. The answers have a Residual class that is never chosen.
+    EVERYTHING = "everything"
+    LAST = "last"  # the fresh last layer and the norm behind it
+    FROM_SCRATCH = "from scratch"  # everything, and nothing is loaded
+
+
+def answers(table: Table, judged: Table, source: Source, seed: int, trains: Trains) -> Floats:
+    """Answers (n, classes + 1) about objects, by the published network `source` transferred to those of a table.
+
+    The last layer and the norm behind it are replaced. There is no Residual: the last column is 0.
     """
     classes, target = np.unique(table.label, return_inverse=True)
     fold = splits.folds(table.label, table.object_id, VALIDATION, seed)
     chooses = (fold == fold.min())[table.owner]  # of a few labels, none may be in fold 0
     scaler = _fit_scaler(table.features[~chooses], source)
-    model = network.build(network.PUBLISHED, scaler.inputs, len(classes) + 1, seed)
-    if load:
+    model = network.build(network.PUBLISHED, scaler.inputs, len(classes), seed)
+    if trains is not Trains.FROM_SCRATCH:
         source.load(model)
     inputs, labels = scaler(table.features), target[table.owner]
+    for layer in model.layers:
+        layer.trainable = trains is not Trains.LAST or layer.name.startswith(HEAD)
     _fit(model, (inputs[~chooses], labels[~chooses]), (inputs[chooses], labels[chooses]), seed)
-    untouched = calibration.Calibration(1.0, np.zeros(len(classes)))
-    return Trained(model, scaler, None, tuple(classes.tolist()), untouched, np.zeros(len(target), dtype=np.int64))
+    own = judged.own()
+    rows = softmax(network.logits(model, scaler(own.features))[:, 0].astype(np.float64), axis=1)
+    return combine(np.pad(rows, ((0, 0), (0, 1))), own.epochs, own.owner)
 
 
 def _fit(model: keras.Model, training: Rows, validation: Rows, seed: int) -> None:
     """Leaves the model with the weights of its best epoch: that with the highest Matthews correlation of validation.
 
+    Where that is the same, the smaller loss decides: of one object the correlation is always 0.
     A loop of our own, because that of Keras takes longer to start an epoch than these networks take to run it.
     """
     fitted = network.shared_input(model)  # the same weights
@@ -69,17 +87,18 @@ def _fit(model: keras.Model, training: Rows, validation: Rows, seed: int) -> Non
     callbacks.on_train_begin()
     answer = tf.function(lambda: fitted(validation[0])[:, 0])
     (inputs, labels), truth = training, validation[1]
-    rng, best, weights = np.random.default_rng(seed), -np.inf, model.get_weights()
+    rng, best, weights = np.random.default_rng(seed), (-np.inf, -np.inf), model.get_weights()
     for epoch in range(EPOCHS):
         rows = rng.permutation(len(inputs))
         for first in range(0, len(rows), BATCH):
             batch = rows[first : first + BATCH]
             step(inputs[batch], labels[batch])
         logits = answer().numpy()
-        score = evaluation.matthews(evaluation.confusion(truth, logits.argmax(axis=1), logits.shape[1]))
-        if score > best:
-            best, weights = score, model.get_weights()
-        callbacks.on_epoch_end(epoch, {"val_loss": float(loss(truth, logits))})
+        correlation = evaluation.matthews(evaluation.confusion(truth, logits.argmax(axis=1), logits.shape[1]))
+        val_loss = float(loss(truth, logits))
+        if (correlation, -val_loss) > best:
+            best, weights = (correlation, -val_loss), model.get_weights()
+        callbacks.on_epoch_end(epoch, {"val_loss": val_loss})
         if fitted.stop_training:
             break
     model.set_weights(weights)

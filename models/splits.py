@@ -18,7 +18,7 @@ def star(object_id: str) -> str:
 
 
 def held_out(object_id: str) -> bool:
-    """Whether a star is kept out of everything that the shipped ZTF network learns from.
+    """Whether a star is kept out of everything that the shipped ZTF network and its source learn from.
 
     A function of the id alone, so that anyone can pick stars the network has never seen.
     """

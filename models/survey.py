@@ -1,11 +1,11 @@
 """From a folder of labelled light curves to training tables: which objects, which classes, seen how often."""
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from models import augment, tables
 from models.lightcurves import BandLightCurves
@@ -21,6 +21,7 @@ class TrainingSet:
     bands: tuple[str, ...]
     dropped: dict[str, int]  # classes with too few objects
     not_classified: dict[str, int]  # objects without features, by reason
+    repeated: list[str]  # objects with the light curve of another: all but the first, or all if the labels differ
     strange: Table  # the objects of the dropped classes: unlike everything the network learns
 
 
@@ -30,24 +31,39 @@ def training_set(
     *,
     cache: Path | None = None,
     threads: int = 1,
-    on_view: Callable[[], None] | None = None,
 ) -> TrainingSet:
     """Features of light curves as they are and in `views` worsened forms; labels "" are left out."""
     own = tables.extract(curves, cache=cache, threads=threads)
-    seen = [own]
-    for view in range(views):
-        seen.append(tables.extract(augment.worsened(curves, seed=view), cache=cache, threads=threads))
-        if on_view:
-            on_view()
-    labels = own.label[(own.reason == "") & (own.label != "")]
-    common = [label for label, count in Counter(labels.tolist()).items() if count >= MIN_CLASS_OBJECTS]
-    usable = np.flatnonzero(np.isin(own.label, common) & (own.reason == ""))
-    dropped = Counter(label for label in own.label.tolist() if label not in common)
+    worse = (augment.worsened(curves, seed=view) for view in range(views))
+    seen = [own, *(tables.extract(view, cache=cache, threads=threads) for view in worse)]
+    repeated = _repeated(curves)
+    good = (own.reason == "") & (own.label != "") & ~repeated
+    common = [label for label, count in Counter(own.label[good].tolist()).items() if count >= MIN_CLASS_OBJECTS]
+    usable = np.flatnonzero(np.isin(own.label, common) & good)
+    dropped = Counter(label for label in own.label[~repeated].tolist() if label not in common)
     failed = Counter(reason for reason in own.reason.tolist() if reason)
     return TrainingSet(
         tables.stack([table.select(usable) for table in seen]),
         tuple(np.unique(curves.band).tolist()),
         dict(dropped),
         dict(failed),
-        own.select(np.flatnonzero(~np.isin(own.label, [*common, ""]))),
+        own.object_id[repeated].tolist(),
+        own.select(np.flatnonzero(~np.isin(own.label, [*common, ""]) & ~repeated)),
     )
+
+
+def _repeated(curves: BandLightCurves) -> npt.NDArray[np.bool_]:
+    """Objects (n,) that must not be used because another has the same light curve, point by point."""
+    content: dict[int, bytes] = defaultdict(bytes)
+    for piece, owner in enumerate(curves.owner.tolist()):
+        points = slice(curves.offsets[piece], curves.offsets[piece + 1])
+        content[owner] += curves.mjd[points].tobytes() + curves.mag[points].tobytes()
+    same = defaultdict(list)
+    for owner, what in content.items():
+        if what:
+            same[what].append(owner)
+    repeated = np.zeros(len(curves.object_id), dtype=bool)
+    for first, *others in same.values():
+        repeated[others] = True
+        repeated[first] = any(curves.label[other] != curves.label[first] for other in others)
+    return repeated

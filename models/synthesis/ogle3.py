@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from models import splits
 from models.synthesis.cadence import ogle_cadences
 from models.synthesis.catalog import Catalog
 from models.synthesis.eclipses import eclipsing
@@ -50,11 +51,14 @@ def ogle3_light_curves(catalog: Catalog, n_per_class: int, seed: int) -> Iterato
 
 
 def _star_order(rng: np.random.Generator, catalog: Catalog, label: str, n: int) -> Ints:
-    """Catalogue rows for n light curves, every star once before any twice; -1 where the class isn't from stars."""
+    """Catalogue rows for n light curves, every star once before any twice; -1 where the class isn't from stars.
+
+    Stars that are held out are left alone: the ZTF network, which starts from this source, is judged on them.
+    """
     selection = PULSATORS.get(label) or GIANTS.get(label)
     if selection is None:
         return np.full(n, -1, dtype=np.int64)
-    rows = catalog.rows(*selection)
+    rows = np.array([row for row in catalog.rows(*selection) if not splits.held_out(str(catalog.object_id[row]))])
     return np.concatenate([rng.permutation(rows) for _ in range(n // len(rows) + 1)])[:n]
 
 
