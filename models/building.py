@@ -38,6 +38,7 @@ STEPS, MIN_STEPS = 10, 300  # times the square root of the rows; twice as many a
 FEW_ROWS, DROPOUT_OF_FEW, LONGER_FOR_FEW, TRANSFER_RATE_OF_FEW = 10_000, 0.3, 2, 4e-4
 POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
 MAX_VIEWS = 12
+MIN_CLASSES = 2
 EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1
 
 
@@ -95,7 +96,16 @@ def train_source(name: str, data: Path, output: Path, *, objects: int, seed: int
 
 
 def transfer(
-    data: Path, output: Path, *, source: str, published: Path | None, fraction: float, name: str, seed: int, work: Work
+    data: Path,
+    output: Path,
+    *,
+    source: str,
+    published: Path | None,
+    fraction: float,
+    name: str,
+    seed: int,
+    work: Work,
+    origin: str | None = None,
 ) -> None:
     """Transfers to the labelled light curves of a folder, or to a fraction of them, and writes the network.
 
@@ -103,6 +113,11 @@ def transfer(
     """
     curves = lightcurves.read(data)
     full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
+    if len(np.unique(full.table.label)) < MIN_CLASSES:
+        raise ModelError(
+            f"{data} has too few labelled light curves to learn from: a class needs {splits.MIN_CLASS_OBJECTS} objects "
+            f"with {tables.MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
+        )
     start = find_source(source, published)
     table = full.table
     if fraction < 1:
@@ -112,9 +127,12 @@ def transfer(
         "training": training_notes(source, f"{data.resolve().name}, {fraction:.0%} of the labels", table, seed),
         "dropped_classes": full.dropped,
         "not_classified": full.not_classified,
+        "repeated": full.repeated,
         "macro_f1_by_epochs": _by_epochs(trained, curves, table, work),
         "unfamiliar": _unfamiliar(trained, table, full.strange, data.resolve().parent / "ztf_snia", work),
     }
+    if origin:
+        notes["origin"] = origin
     _save(trained, output, name, full.bands, table, notes)
 
 
@@ -122,11 +140,9 @@ def _save(
     trained: Trained, output: Path, name: str, bands: tuple[str, ...], table: Table, notes: dict[str, Any]
 ) -> None:
     answers = ensemble.unseen(trained, table)
-    scores = {"of": "training objects, each by the member that was not trained on it"}
+    scores = {"of": "training objects, each by the member and the calibration that had not seen it"}
     notes["scores"] = scores | judging.judge(trained.classes, table, answers)
-    card = cards.save(trained, output, survey=name, bands=bands, notes=notes)
-    truth = np.searchsorted(trained.classes, table.label)
-    report.write(output, card, truth, answers)
+    report.write(output, cards.save(trained, output, survey=name, bands=bands, notes=notes))
 
 
 def _unfamiliar(trained: Trained, table: Table, strange: Table, supernovae: Path, work: Work) -> dict[str, float]:
@@ -134,11 +150,8 @@ def _unfamiliar(trained: Trained, table: Table, strange: Table, supernovae: Path
     groups = {"classes left out of training": strange}
     if supernovae.is_dir():
         groups["ZTF supernovae"] = tables.extract(lightcurves.read(supernovae), cache=work.cache, threads=work.threads)
-    own = ensemble.unseen(trained, table)
     return {
-        name: round(judging.unfamiliar(own, ensemble.predict(trained, group)), 3)
-        for name, group in groups.items()
-        if len(group.owner)
+        name: round(ensemble.unfamiliar(trained, table, group), 3) for name, group in groups.items() if len(group.owner)
     }
 
 

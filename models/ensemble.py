@@ -9,7 +9,7 @@ from scipy.linalg import block_diag
 from scipy.special import softmax
 from tensorflow import keras
 
-from models import ModelError, calibration, familiarity, network, scaling, splits, taxonomy, training
+from models import ModelError, calibration, evaluation, familiarity, network, scaling, splits, taxonomy, training
 from models.calibration import Calibration
 from models.familiarity import Familiarity
 from models.network import Architecture
@@ -52,6 +52,7 @@ class Trained:
     familiarity: Familiarity | None  # None: nothing is unfamiliar
     classes: tuple[str, ...]
     calibration: Calibration
+    fold_calibrations: tuple[Calibration, ...]  # by the objects of all other folds: for those of this one
     fold: Ints  # (n,) of every training object
 
 
@@ -151,8 +152,18 @@ def _architecture(recipe: Recipe, source: Source | None) -> Architecture:
 
 def _calibrated(start: _Start, table: Table) -> Trained:
     untouched = Calibration(1.0, np.zeros(len(start.classes)))
-    trained = Trained(start.network, start.scaler, start.familiarity, start.classes, untouched, start.fold)
-    return calibrated(trained, table)
+    return calibrated(
+        Trained(
+            start.network,
+            start.scaler,
+            start.familiarity,
+            start.classes,
+            untouched,
+            (untouched,) * FOLDS,
+            start.fold,
+        ),
+        table,
+    )
 
 
 def calibrated(trained: Trained, table: Table, importance: Floats | None = None) -> Trained:
@@ -160,35 +171,60 @@ def calibrated(trained: Trained, table: Table, importance: Floats | None = None)
 
     importance (n,): how much an object counts, which decides what mix of classes is expected; None: all the same.
     """
-    untouched = replace(trained, calibration=Calibration(1.0, np.zeros(len(trained.classes))))
-    answers = unseen(untouched, table)
-    seen = ~np.isnan(answers[:, 0])
+    untouched = (Calibration(1.0, np.zeros(len(trained.classes))),) * FOLDS
+    answers = unseen(replace(trained, fold_calibrations=untouched), table)
     truth = np.searchsorted(trained.classes, table.label)
-    found = calibration.fit(answers[seen], truth[seen], None if importance is None else importance[seen])
-    return replace(trained, calibration=found)
+    answered = ~np.isnan(answers[:, 0])
+
+    def fit(chosen: npt.NDArray[np.bool_]) -> Calibration:
+        return calibration.fit(answers[chosen], truth[chosen], None if importance is None else importance[chosen])
+
+    return replace(
+        trained,
+        calibration=fit(answered),
+        fold_calibrations=tuple(fit(answered & (trained.fold != fold)) for fold in range(FOLDS)),
+    )
 
 
 def unseen(trained: Trained, table: Table) -> Floats:
-    """Answers (n, classes + 1) about the training objects, each from the members that had not seen it.
+    """Answers (n, classes + 1) about the training objects, each from members and a calibration that had not seen it.
 
     The table may be another view of the same objects, in the same order. NaN for an object without a row.
     """
     own = table.own()
-    return _answers(trained, own, trained.fold[own.owner][:, None] == np.arange(_members(trained))[None] % FOLDS)
+    by_fold = _fold_of_members(trained) == trained.fold[own.owner][:, None]
+    answers = _answers(trained, own, by_fold)
+    for fold, calibrate in enumerate(trained.fold_calibrations):
+        answers[trained.fold == fold] = calibrate(answers[trained.fold == fold])
+    return answers
+
+
+def unfamiliar(trained: Trained, table: Table, strange: Table) -> float:
+    """AUROC of Residual: training objects against others, both by the members of a fold; the mean over the folds."""
+    inside, others = unseen(trained, table)[:, -1], strange.own()
+    found = []
+    for fold in np.unique(trained.fold[~np.isnan(inside)]):
+        asked = np.tile(_fold_of_members(trained) == fold, (len(others.owner), 1))
+        outside = _answers(trained, others, asked)[:, -1]
+        of_fold = inside[trained.fold == fold]
+        found.append(evaluation.auroc(of_fold[~np.isnan(of_fold)], outside[~np.isnan(outside)]))
+    return float(np.mean(found))
 
 
 def predict(trained: Trained, table: Table) -> Floats:
     """Answers (n, classes + 1) about other objects, from all members."""
     own = table.own()
-    return _answers(trained, own, np.ones((len(own.owner), _members(trained)), dtype=bool))
+    everyone = np.ones((len(own.owner), len(_fold_of_members(trained))), dtype=bool)
+    return trained.calibration(_answers(trained, own, everyone))
 
 
-def _members(trained: Trained) -> int:
-    members: int = trained.network.output_shape[0]
-    return members
+def _fold_of_members(trained: Trained) -> Ints:
+    """The fold (members,) that each member has never seen."""
+    return np.arange(trained.network.output_shape[0]) % FOLDS
 
 
 def _answers(trained: Trained, own: Table, asked: npt.NDArray[np.bool_]) -> Floats:
+    """Answers (n, classes + 1) of those members (rows, members) that are asked, before calibration."""
     inputs = trained.scaler(own.features)
     logits = network.logits(trained.network, inputs).astype(np.float64)
     rows = np.einsum("rm,rmc->rc", asked / asked.sum(axis=1, keepdims=True), softmax(logits, axis=2))
@@ -196,7 +232,7 @@ def _answers(trained: Trained, own: Table, asked: npt.NDArray[np.bool_]) -> Floa
         rows = trained.familiarity(rows, inputs)
     seen, place = np.unique(own.owner, return_inverse=True)
     answers = np.full((len(own.object_id), rows.shape[1]), np.nan)
-    answers[seen] = trained.calibration(combine(rows, own.epochs, place))
+    answers[seen] = combine(rows, own.epochs, place)
     return answers
 
 

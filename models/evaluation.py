@@ -10,6 +10,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 ECE_BINS = 15
+RELIABILITY_BINS = 10
 
 
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
@@ -48,6 +49,17 @@ def calibration_error(truth: Ints, probabilities: Floats) -> float:
     index = np.minimum((confidence * ECE_BINS).astype(int), ECE_BINS - 1)
     gap = np.bincount(index, weights=right - confidence, minlength=ECE_BINS)
     return float(np.abs(gap).sum() / len(truth))
+
+
+def reliability(truth: Ints, probabilities: Floats) -> list[dict[str, float]]:
+    """What a reliability curve is drawn from: in each of 10 bins, mean confidence, accuracy and number of objects."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+    index = np.minimum((confidence * RELIABILITY_BINS).astype(int), RELIABILITY_BINS - 1)
+    bins = (index == number for number in np.unique(index))
+    return [
+        {"confidence": float(confidence[one].mean()), "accuracy": float(right[one].mean()), "n": int(one.sum())}
+        for one in bins
+    ]
 
 
 def calibration_error_95(probabilities: Floats, seed: int = 0, draws: int = 1000) -> float:

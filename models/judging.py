@@ -43,17 +43,12 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
     if answered.any():
         scores["ece"] = evaluation.calibration_error(truth[answered], given[answered])
         scores["ece_95"] = evaluation.calibration_error_95(given[answered])
+        scores["reliability"] = evaluation.reliability(truth[answered], given[answered])
     else:
-        scores["ece"] = scores["ece_95"] = None
+        scores["ece"] = scores["ece_95"] = scores["reliability"] = None
     scores["left_out"] = dict(Counter(table.label[~known].tolist()))
     scores["not_classified"] = dict(Counter(table.reason[known][~answered].tolist()))
     return scores
-
-
-def unfamiliar(probabilities: Floats, strange: Floats) -> float:
-    """AUROC of Residual: objects of the network's classes (n, classes + 1) against others (m, classes + 1)."""
-    inside, outside = (answers[~np.isnan(answers[:, -1]), -1] for answers in (probabilities, strange))
-    return evaluation.auroc(inside, outside)
 
 
 def write(classifier: Classifier, table: Table, probabilities: Floats, path: Path) -> None:

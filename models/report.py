@@ -4,17 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from models.report_ztf import SECTIONS
 
 PICTURE = "card.png"
-BINS = 10
 
 
-def write(folder: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
-    """Writes card.md and card.png; truth (n,) and answers (n, classes + 1) are of objects not trained on."""
-    _draw(folder / PICTURE, card, truth, answers)
+def write(folder: Path, card: dict[str, Any]) -> None:
+    """Writes card.md and card.png."""
+    _draw(folder / PICTURE, card)
     write_text(folder, card)
 
 
@@ -34,6 +32,8 @@ def _text(card: dict[str, Any]) -> str:
     lines += [
         f"Trained on {training['light_curves']}; transferred from: {training['source']}; seed {training['seed']}."
     ]
+    if "origin" in card:
+        lines += ["", f"Origin of the data: {card['origin']}"]
     if "simulated" in card:
         lines += ["", f"What is simulated: {card['simulated']}"]
     lines += ["", f"Scores of {scores['of']}: macro-F1 {scores['macro_f1']:.3f}, MCC {scores['mcc']:.3f}, "]
@@ -42,6 +42,8 @@ def _text(card: dict[str, Any]) -> str:
     for title, key in (("Classes with too few objects", "dropped_classes"), ("AUROC of Residual", "unfamiliar")):
         if card.get(key):
             lines += [f"{title}: " + ", ".join(f"{name} {value}" for name, value in card[key].items()) + ".", ""]
+    if card.get("repeated"):
+        lines += [f"Not used, since another object has the same light curve: {', '.join(card['repeated'])}.", ""]
     for key, section in SECTIONS.items():
         if key in card:
             lines += [*section(card[key]), ""]
@@ -49,7 +51,7 @@ def _text(card: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _draw(path: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
+def _draw(path: Path, card: dict[str, Any]) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -57,7 +59,7 @@ def _draw(path: Path, card: dict[str, Any], truth: npt.NDArray[np.int64], answer
     FigureCanvasAgg(figure)
     confusion, reliability, epochs = figure.subplots(1, 3)
     _confusion(confusion, card)
-    _reliability(reliability, truth, answers)
+    _reliability(reliability, card)
     found = card.get("macro_f1_by_epochs", {})
     epochs.plot([str(count) for count in found], list(found.values()), "o-")
     epochs.set(xlabel="epochs", ylabel="macro-F1", ylim=(0, 1), title="with fewer epochs")
@@ -74,10 +76,8 @@ def _confusion(axes: Any, card: dict[str, Any]) -> None:
     axes.set(xlabel="most probable class", ylabel="class", title="share of each class")
 
 
-def _reliability(axes: Any, truth: npt.NDArray[np.int64], answers: npt.NDArray[np.float64]) -> None:
-    confidence, right = answers.max(axis=1), answers.argmax(axis=1) == truth
-    index = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    filled = np.unique(index)
+def _reliability(axes: Any, card: dict[str, Any]) -> None:
+    bins = card["scores"]["reliability"]
     axes.plot([0, 1], [0, 1], color="grey")
-    axes.plot([confidence[index == i].mean() for i in filled], [right[index == i].mean() for i in filled], "o-")
+    axes.plot([one["confidence"] for one in bins], [one["accuracy"] for one in bins], "o-")
     axes.set(xlabel="probability of the most probable class", ylabel="share that is right", title="reliability")

@@ -7,7 +7,15 @@ from models.building import Work
 
 SOURCE = "ogle3"
 SOURCE_OBJECTS = 1500  # of each class
-SURVEYS = ("asas", "catalina", "eros1", "hipparcos", "ogle2")
+ORIGINS = {
+    "asas": "ASAS-3 Catalog of Variable Stars (Pojmanski 2002 and later), entries of a single type; CEP, SRV and T2CEP "
+    "from Richards et al. 2012",
+    "catalina": "Catalina Surveys Southern periodic variable star catalogue (Drake et al. 2017)",
+    "eros1": "EROS-1 periodic variables in the Large Magellanic Cloud",
+    "hipparcos": "Hipparcos light curves of the training set of Debosscher et al. 2007",
+    "ogle2": "OGLE-II light curves of the training set of Debosscher et al. 2007",
+}
+SURVEYS = tuple(ORIGINS)
 ZTF = "ztf"
 
 
@@ -29,8 +37,15 @@ def everything(data: Path, only: list[str] | None, work: Work) -> None:
         elif name == ZTF:
             ztf.build(data, folder, seed=0, work=work)
         else:
-            light_curves = data / "lightcurves" / name
             building.transfer(
-                light_curves, folder, source=SOURCE, published=None, fraction=1.0, name=name, seed=0, work=work
+                data / "lightcurves" / name,
+                folder,
+                source=SOURCE,
+                published=None,
+                fraction=1.0,
+                name=name,
+                seed=0,
+                work=work,
+                origin=ORIGINS[name],
             )
     work.on_step("networks", len(wanted), len(wanted))

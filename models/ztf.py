@@ -88,7 +88,7 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
         },
     }
     card = cards.save(trained, output, survey="ztf", bands=BANDS, notes=notes)
-    report.write(output, card, np.searchsorted(trained.classes, judged.label), answers)
+    report.write(output, card)
 
 
 def _table(parts: Iterable[LightCurves], work: Work) -> Table:
@@ -106,7 +106,10 @@ def _stars(data: Path) -> tuple[list[str], list[str]]:
 
 
 def _importance(table: Table) -> Floats:
-    """How much an object counts in the calibration: classes by MIX, seen-again and real photometry half and half."""
+    """How much an object counts in the calibration: classes by MIX.
+
+    In a class, real photometry through the alerts counts as much as all the rest.
+    """
     real = np.char.find(table.object_id, ":real") >= 0
     importance = np.zeros(len(table.label))
     for label, share in MIX.items():

@@ -72,5 +72,5 @@ def left_out(learned: Table, label: str, seed: int, work: Work) -> float:
     """AUROC of Residual of a network trained without a class: the class against the objects it was trained on."""
     rest = learned.select(np.flatnonzero(learned.label != label))
     trained = ensemble.train(rest, QUICK, sources.own(), seed, work.told(f"ztf without {label}"))
-    strange = ensemble.predict(trained, learned.select(np.flatnonzero(learned.label == label)))
-    return round(judging.unfamiliar(ensemble.unseen(trained, rest), strange), 3)
+    strange = learned.select(np.flatnonzero(learned.label == label))
+    return round(ensemble.unfamiliar(trained, rest, strange), 3)

@@ -101,11 +101,10 @@ def test_a_transfer_starts_from_the_weights_below_the_head(trained: Trained) -> 
     assert again.classes == ("EW", "RRAB")
 
 
-def test_the_unfamiliar_goes_to_residual(trained: Trained) -> None:
-    own = survey(50, seed=5).own()
+def test_the_unfamiliar_goes_to_residual(table: Table, trained: Trained) -> None:
     strange = survey(50, seed=6).own()
     strange.features[:, PERIOD] = np.where(strange.features[:, AMPLITUDE] > 0.5, 0.4, 300.0)
-    score = judging.unfamiliar(ensemble.predict(trained, own), ensemble.predict(trained, strange))
+    score = ensemble.unfamiliar(trained, table, strange)
     assert score > 0.7  # 0.5 is chance
 
 
