@@ -1,5 +1,6 @@
 """What a forest is given when it isn't given our features: those of the light-curve package (Malanchev 2021)."""
 
+import hashlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def extract(curves: BandLightCurves, *, cache: Path, threads: int) -> Floats:
         points = ((curves.mjd[row] - curves.mjd[row.start], curves.mag[row], curves.magerr[row]) for row in rows)
         return np.array(Parallel(n_jobs=threads)(delayed(_features)(*three) for three in points))
 
-    return cached(cache, f"light-curve {version('light-curve')}", curves, compute)
+    code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    return cached(cache, f"light-curve {version('light-curve')} {code}", curves, compute)
 
 
 def _features(time: Floats, mag: Floats, magerr: Floats) -> Floats:

@@ -18,6 +18,7 @@ from models import (
     sources,
     splits,
     survey,
+    synthesis,
     tables,
     upsilont,
 )
@@ -64,24 +65,21 @@ def recipe(rows: int, source: Source | None) -> Recipe:
     return Recipe(architecture, Schedule(steps, body_rate=transfer_rate if source else SCRATCH_RATE))
 
 
-def find_source(name: str, published: Path | None) -> Source | None:
-    """The source of this name: ogle3, upsilont (read from the folder `published`) or none.
+def find_source(name: str, published: Path) -> Source | None:
+    """The source of this name: ogle3, upsilont (read from the folder `published`), none, or a folder of `train`.
 
     Raises ModelError where its weights are not at hand.
     """
     if name == "none":
         return None
-    if name == "ogle3":
-        return sources.own()
-    if published is None:
-        raise ModelError("the published network does not come with the package: say where it is with --published")
-    return upsilont.source(upsilont.read(published), UPSILONT)
+    if name == "upsilont":
+        return upsilont.source(upsilont.read(published), UPSILONT)
+    return sources.own(None if name == "ogle3" else Path(name))
 
 
 def train_source(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
-    from models import synthesis  # noqa: PLC0415 (needs structlog and pyarrow)
-
+    output.mkdir(parents=True, exist_ok=True)
     catalog = synthesis.read_catalog(data / "catalogs")
     made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
     table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
@@ -100,31 +98,35 @@ def transfer(
     output: Path,
     *,
     source: str,
-    published: Path | None,
+    published: Path,
     fraction: float,
     name: str,
     seed: int,
     work: Work,
     origin: str | None = None,
-) -> None:
-    """Transfers to the labelled light curves of a folder, or to a fraction of them, and writes the network.
+) -> dict[str, Any]:
+    """Transfers to the labelled light curves of a folder, or to a fraction of them; writes the network, gives its card.
 
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
+    Raises ModelError for light curves or labels that nothing can be learned from.
     """
+    output.mkdir(parents=True, exist_ok=True)  # now, not after the training
+    start = find_source(source, published)
     curves = lightcurves.read(data)
+    labels = Counter(curves.label.tolist())
+    ensemble.check_labels(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
     full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
     if len(np.unique(full.table.label)) < MIN_CLASSES:
         raise ModelError(
             f"{data} has too few labelled light curves to learn from: a class needs {splits.MIN_CLASS_OBJECTS} objects "
             f"with {tables.MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
         )
-    start = find_source(source, published)
     table = full.table
     if fraction < 1:
         table = table.select(splits.fraction(table.label, fraction, seed))
     trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, work.told(name))
     notes = {
-        "training": training_notes(source, f"{data.resolve().name}, {fraction:.0%} of the labels", table, seed),
+        "training": training_notes(source, f"{data.resolve().name}, {100 * fraction:.3g} % of the labels", table, seed),
         "dropped_classes": full.dropped,
         "not_classified": full.not_classified,
         "repeated": full.repeated,
@@ -133,16 +135,18 @@ def transfer(
     }
     if origin:
         notes["origin"] = origin
-    _save(trained, output, name, full.bands, table, notes)
+    return _save(trained, output, name, full.bands, table, notes)
 
 
 def _save(
     trained: Trained, output: Path, name: str, bands: tuple[str, ...], table: Table, notes: dict[str, Any]
-) -> None:
+) -> dict[str, Any]:
     answers = ensemble.unseen(trained, table)
     scores = {"of": "training objects, each by the member and the calibration that had not seen it"}
     notes["scores"] = scores | judging.judge(trained.classes, table, answers)
-    report.write(output, cards.save(trained, output, survey=name, bands=bands, notes=notes))
+    card = cards.save(trained, output, survey=name, bands=bands, notes=notes)
+    report.write(output, card)
+    return card
 
 
 def _unfamiliar(trained: Trained, table: Table, strange: Table, supernovae: Path, work: Work) -> dict[str, float]:

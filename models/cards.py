@@ -14,7 +14,7 @@ from models import taxonomy
 from models.ensemble import Trained
 from models.network import shared_input
 from models.scaling import COLUMNS
-from models.serving import CARD, NETWORK
+from models.serving import CARD, NETWORK, version_of
 from models.tables import MIN_EPOCHS
 from models.taxonomy import RESIDUAL
 
@@ -28,7 +28,11 @@ def save(
     """
     network = to_tflite(trained.network)
     sha256 = hashlib.sha256(network).hexdigest()
-    decides = {
+    card = {
+        "survey": survey,
+        "name": f"starsieve-{survey}",
+        "version": "",  # of what follows
+        "sha256": sha256,
         "classes": [*trained.classes, RESIDUAL],
         "class_ids": [taxonomy.class_id(label) for label in (*trained.classes, RESIDUAL)],
         "bands": list(bands),
@@ -41,23 +45,12 @@ def save(
             "shift": trained.calibration.shift.tolist(),
         },
     }
-    card = {
-        "survey": survey,
-        "name": f"starsieve-{survey}",
-        "version": version_of(sha256, decides),
-        "sha256": sha256,
-        **decides,
-        **notes,
-    }
+    card["version"] = version_of(card)
+    card |= notes
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(network)
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
     return card
-
-
-def version_of(sha256: str, decides: dict[str, Any]) -> str:
-    """Changes with everything that an answer depends on: the network, and the numbers on its card that are used."""
-    return hashlib.sha256((sha256 + json.dumps(decides, sort_keys=True)).encode()).hexdigest()[:8]
 
 
 def to_tflite(network: keras.Model) -> bytes:

@@ -1,7 +1,8 @@
 """The commands about networks: what each takes, and nothing of what it does."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -15,17 +16,11 @@ from rich.table import Table
 from models import ModelError
 
 EXIT_FAILED = 1
+ERRORS_ONLY = "3"  # of what TensorFlow has to say
+EXTRAS = {"pyarrow": "archive", "matplotlib": "plot", "light_curve": "bench"}  # anything else: train
 
 models_app = typer.Typer(help="The networks that come with the package.", no_args_is_help=True)
 experiment_app = typer.Typer(help="The experiments behind docs/science.md.", no_args_is_help=True)
-
-
-class SourceName(StrEnum):
-    """What a transfer can start from."""
-
-    ogle3 = "ogle3"
-    upsilont = "upsilont"
-    none = "none"
 
 
 class Catalogue(StrEnum):
@@ -39,7 +34,7 @@ Everything = Annotated[
     Path,
     typer.Option("--data", envvar="STARSIEVE_DATA", help="Folder with lightcurves/, catalogs/, alerts/, upsilont/."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same network, up to rounding.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same network, up to rounding.")]
 Cache = Annotated[
     Path | None,
     typer.Option(envvar="STARSIEVE_CACHE", help="Keeps features between runs; else the user's cache folder."),
@@ -78,9 +73,11 @@ def transfer(
     data: Data,
     output: Folder,
     source: Annotated[
-        SourceName, typer.Option(help="Where to start: our network, the published one, or from scratch.")
+        str, typer.Option(help="Where to start: ogle3, upsilont, none (from scratch), or a folder that `train` wrote.")
     ],
-    published: Annotated[Path | None, typer.Option(help="Folder of the published network, for upsilont.")] = None,
+    published: Annotated[
+        Path | None, typer.Option(help="Folder of the published network; default: upsilont/ beside lightcurves/.")
+    ] = None,
     fraction: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the labels, at least one a class.")] = 1.0,
     survey: Annotated[str | None, typer.Option(help="Name of the survey; default: the folder's.")] = None,
     seed: Seed = 0,
@@ -92,16 +89,18 @@ def transfer(
     Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
     """
     with _working(cache, threads) as (building, work):
-        building.transfer(
+        card = building.transfer(
             data,
             output,
-            source=source.value,
-            published=published,
+            source=source,
+            published=published or data.resolve().parents[1] / "upsilont",
             fraction=fraction,
             name=survey or data.resolve().name,
             seed=seed,
             work=work,
         )
+    _show_scores(card["scores"])
+    typer.echo(f"{card['name']} {card['version']} is in {output}; dropped classes: {card['dropped_classes'] or 'none'}")
 
 
 def evaluate(
@@ -113,7 +112,7 @@ def evaluate(
     cache: Cache = None,
     threads: Threads = 1,
 ) -> None:
-    """Judge a network by labelled light curves.
+    """Judge a network by labelled light curves; by those it was trained on, it looks better than it is.
 
     Example: [bold]starsieve evaluate --survey asas --data lightcurves/asas --max-epochs 50 --json[/bold]
     """
@@ -122,6 +121,7 @@ def evaluate(
 
         classifier = _classifier(survey, model)
         curves = lightcurves.read(data)
+        _warn_of_bands(curves.band, classifier)
         table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
         scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
         _show_scores(scores)
@@ -131,8 +131,9 @@ def evaluate(
 
 def classify(
     folder: Annotated[Path, typer.Argument(help="Folder with objects.parquet and points.parquet.")],
-    survey: Annotated[str, typer.Option(help="One of `starsieve models list`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    survey: Annotated[str | None, typer.Option(help="One of `starsieve models list`.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a network of your own.")] = None,
     cache: Cache = None,
     threads: Threads = 1,
 ) -> None:
@@ -143,29 +144,33 @@ def classify(
     with _reported():
         from models import judging, lightcurves  # noqa: PLC0415
 
-        classifier = _classifier(survey, None)
-        table = _features(lightcurves.read(folder), cache, threads)
+        classifier = _classifier(survey, model)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        curves = lightcurves.read(folder)
+        _warn_of_bands(curves.band, classifier)
+        table = _features(curves, cache, threads)
         judging.write(classifier, table, judging.answers(classifier, table), output)
 
 
 @models_app.command("list")
 def list_networks() -> None:
     """List the networks of this installation. Example: [bold]starsieve models list[/bold]"""
-    from models import registry  # noqa: PLC0415
+    with _reported():
+        from models import registry  # noqa: PLC0415
 
-    table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
-    for survey in registry.surveys():
-        network = registry.load(survey)
-        scores = network.card["scores"]
-        table.add_row(
-            survey,
-            network.version,
-            " ".join(network.classes),
-            " ".join(network.bands),
-            f"{scores['macro_f1']:.2f}",
-            f"{scores['mcc']:.2f}",
-        )
-    Console().print(table)
+        table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
+        for survey in registry.surveys():
+            network = registry.load(survey)
+            scores = network.card["scores"]
+            table.add_row(
+                survey,
+                network.version,
+                " ".join(network.classes),
+                " ".join(network.bands),
+                f"{scores['macro_f1']:.2f}",
+                f"{scores['mcc']:.2f}",
+            )
+        Console().print(table)
 
 
 @models_app.command()
@@ -224,6 +229,14 @@ def _features(curves: Any, cache: Path | None, threads: int) -> Any:
     return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
 
 
+def _warn_of_bands(bands: Iterable[str], classifier: Any) -> None:
+    """The stream classifies none but the network's bands; here, whoever tries it with others is to know."""
+    others = sorted(set(bands) - set(classifier.bands))
+    if others:
+        text = f"bands {', '.join(others)}: this network was trained on {', '.join(classifier.bands)}"
+        typer.secho(text, err=True, fg=typer.colors.YELLOW)
+
+
 def _classifier(survey: str | None, model: Path | None) -> Any:
     from models import registry, serving  # noqa: PLC0415
 
@@ -245,6 +258,7 @@ def _show_scores(scores: dict[str, Any]) -> None:
 @contextmanager
 def _working(cache: Path | None, threads: int) -> Iterator[tuple[Any, Any]]:
     """The module models.building and its Work, with a progress bar for every task that reports."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", ERRORS_ONLY)
     with _reported(), Progress(console=Console(stderr=True)) as progress:
         from models import building, tables  # noqa: PLC0415 - TensorFlow is not for --help
 
@@ -263,10 +277,13 @@ def _reported() -> Iterator[None]:
     """Ends the command with the message of an error that the user can mend."""
     try:
         yield
-    except ModelError as error:
-        _fail(error)
+    except (ModelError, OSError) as error:
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get(str(error.name), "train")
+        _fail(f"{error.name} is not installed, and this command needs it: pip install 'starsieve[{extra}]'")
 
 
-def _fail(error: ModelError) -> NoReturn:
-    typer.secho(str(error), err=True, fg=typer.colors.RED)
+def _fail(message: str) -> NoReturn:
+    typer.secho(message, err=True, fg=typer.colors.RED)
     raise typer.Exit(EXIT_FAILED)

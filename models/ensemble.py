@@ -1,6 +1,6 @@
 """One classifier from labelled features: members trained on different folds, calibrated on what each did not see."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,6 +102,14 @@ def train_together(
     return [_calibrated(start, table) for start, table in zip(starts, several, strict=True)]
 
 
+def check_labels(labels: Iterable[str]) -> None:
+    """Raises ModelError for a label that cannot be a class of a network: better before the work than after it."""
+    for label in labels:
+        taxonomy.class_id(label)
+        if label == taxonomy.RESIDUAL:
+            raise ModelError(f"{label} is what networks say of strange objects: no class can have this name")
+
+
 @dataclass(frozen=True)
 class _Start:
     """A network before its training, and the rows that it will see: those of the objects, then the invented ones."""
@@ -118,8 +126,7 @@ class _Start:
 
 def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _Start:
     classes, target = np.unique(table.label, return_inverse=True)
-    for label in classes.tolist():
-        taxonomy.class_id(label)  # now, not after the training
+    check_labels(classes.tolist())
     fold = splits.folds(table.label, np.array([splits.star(name) for name in table.object_id]), FOLDS, seed)
     scaler = source.scaler if source else scaling.fit(table.features)
     architecture = _architecture(recipe, source)

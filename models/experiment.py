@@ -72,6 +72,7 @@ def run(data: Path, output: Path, work: Work) -> None:
 
     Entries of transfer.json that are there are kept, so that a run can be continued.
     """
+    output.mkdir(parents=True, exist_ok=True)
     path = output / "transfer.json"
     results: list[Result] = json.loads(path.read_text()) if path.exists() else []
     done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}

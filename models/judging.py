@@ -14,6 +14,8 @@ from models.taxonomy import RESIDUAL
 
 Floats = npt.NDArray[np.float64]
 
+UNLABELLED = "unlabelled"
+
 
 def answers(classifier: Classifier, table: Table) -> Floats:
     """Class probabilities of every object of a table, (n, classes); NaN for an object without a row."""
@@ -33,7 +35,8 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
     classes = tuple(name for name in classes if name != RESIDUAL)
     known = np.isin(table.label, classes)
     if not known.any():
-        raise ModelError(f"none of the labels is a class of this network: it has {', '.join(classes)}")
+        labels = ", ".join(sorted(set(table.label.tolist()) - {""})) or "none at all"
+        raise ModelError(f"no label is a class of this network, which are {', '.join(classes)}; there are {labels}")
     truth = np.array([classes.index(label) for label in table.label[known]])
     given = probabilities[known]
     answered = ~np.isnan(given[:, 0])
@@ -46,7 +49,7 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
         scores["reliability"] = evaluation.reliability(truth[answered], given[answered])
     else:
         scores["ece"] = scores["ece_95"] = scores["reliability"] = None
-    scores["left_out"] = dict(Counter(table.label[~known].tolist()))
+    scores["left_out"] = dict(Counter(label or UNLABELLED for label in table.label[~known].tolist()))
     scores["not_classified"] = dict(Counter(table.reason[known][~answered].tolist()))
     return scores
 

@@ -73,19 +73,27 @@ class BandLightCurves:
 def read(folder: Path) -> BandLightCurves:
     """Reads, cleans and sorts the light curves of a folder; needs pyarrow.
 
-    Raises ModelError where a file or a column is missing. Objects without a single good point stay, without curves.
+    Raises ModelError where a file or a column is missing or of the wrong kind, an object appears twice, or a point has
+    no object. Objects without a single good point stay, without curves.
     """
-    objects = _columns(folder / "objects.parquet", ["object_id", "label"], optional=("label",))
-    points = _columns(folder / "points.parquet", ["object_id", "band", "mjd", "mag", "magerr"])
-    object_id = np.asarray(objects["object_id"], dtype=np.str_)
-    label = np.asarray(["" if x is None else x for x in objects.get("label", [""] * len(object_id))], dtype=np.str_)
+    objects = _columns(folder / "objects.parquet", text=("object_id",), optional=("label",))
+    points = _columns(folder / "points.parquet", text=("object_id", "band"), numbers=("mjd", "mag", "magerr"))
+    object_id = objects["object_id"]
+    label = objects.get("label", np.full(len(object_id), ""))
     order = np.argsort(object_id, kind="stable")
-    place = np.minimum(np.searchsorted(object_id[order], points["object_id"].astype(np.str_)), len(order) - 1)
-    known = object_id[order][place] == points["object_id"].astype(np.str_)
-    if not known.all():
-        raise ModelError(f"{folder}: {np.count_nonzero(~known)} points belong to no object in objects.parquet")
-    columns = {name: points[name] for name in ("band", "mjd", "mag", "magerr")}
-    return assemble(object_id, label, order[place], **columns)
+    repeated = np.flatnonzero(object_id[order][1:] == object_id[order][:-1])
+    if not len(object_id) or len(repeated):
+        what = (
+            f"{len(repeated)} objects twice, such as {object_id[order][repeated[0]]}" if len(repeated) else "no object"
+        )
+        raise ModelError(f"{folder}/objects.parquet has {what}: it needs one row for each object")
+    owner = points.pop("object_id")
+    place = np.minimum(np.searchsorted(object_id[order], owner), len(order) - 1)
+    strange = np.flatnonzero(object_id[order][place] != owner)
+    if len(strange):
+        example = owner[strange[0]]
+        raise ModelError(f"{folder}: {len(strange)} points belong to no object in objects.parquet, such as {example}")
+    return assemble(object_id, label, order[place], **points)
 
 
 def assemble(
@@ -118,14 +126,33 @@ def assemble(
     return curves.keep(plausible & ~repeated)
 
 
-def _columns(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
-    from pyarrow import ArrowException, parquet  # noqa: PLC0415 (an extra: only reading folders needs it)
+def _columns(
+    path: Path, *, text: Sequence[str], numbers: Sequence[str] = (), optional: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Columns of a Parquet file: text (numbers are written out, so that no digit is lost), numbers, optional text."""
+    import pyarrow as pa  # noqa: PLC0415 (an extra: only reading folders needs it)
+    from pyarrow import parquet  # noqa: PLC0415
 
+    if not path.is_file():
+        raise ModelError(f"there is no {path}")
     try:
         table = parquet.read_table(path)
-    except (OSError, ArrowException) as error:
+    except (OSError, pa.ArrowException) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
-    missing = [name for name in names if name not in table.column_names and name not in optional]
+    missing = [name for name in (*text, *numbers) if name not in table.column_names]
     if missing:
         raise ModelError(f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
-    return {name: table[name].to_numpy(zero_copy_only=False) for name in names if name in table.column_names}
+    found = {}
+    for name in (*text, *numbers, *(name for name in optional if name in table.column_names)):
+        try:
+            column = table[name].cast(pa.float64() if name in numbers else pa.string())
+        except pa.ArrowException as error:
+            wanted = "numbers" if name in numbers else "text"
+            raise ModelError(f"{path}: column {name} should hold {wanted}, not {table[name].type}") from error
+        if name in text and column.null_count:
+            raise ModelError(f"{path}: column {name} is empty in {column.null_count} rows")
+        if name in numbers:
+            found[name] = column.to_numpy()
+        else:
+            found[name] = column.fill_null("").to_numpy().astype(np.str_)
+    return found

@@ -91,7 +91,7 @@ class Scaler:
         return len(self.center)
 
     def __call__(self, features: Array) -> npt.NDArray[np.float32]:
-        """Network inputs (n, inputs) of features (n, columns); a missing or infinite value becomes the median.
+        """Network inputs (n, inputs) of features (n, columns); a missing value becomes the median.
 
         Raises ModelError if columns are missing.
         """

@@ -15,6 +15,8 @@ from models.scaling import COLUMNS
 
 NETWORK = "network.tflite"
 CARD = "card.json"
+# What an answer depends on beside the network.
+DECIDES = ("classes", "class_ids", "bands", "min_epochs", "features", "scaler", "familiarity", "calibration")
 CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
 
 
@@ -28,6 +30,8 @@ class Classifier:
         """
         self.card = read_card(folder / CARD)
         network = _read_network(folder / NETWORK, self.card["sha256"])
+        if self.card["version"] != version_of(self.card):
+            raise ModelError(f"{folder / CARD} has been changed: reinstall or rebuild the network")
         if tuple(self.card["features"]) != COLUMNS:
             raise ModelError(f"{folder} was made for other features than this version computes: rebuild it")
         self.survey: str = self.card["survey"]
@@ -38,7 +42,7 @@ class Classifier:
         self.bands: tuple[str, ...] = tuple(self.card["bands"])
         self.min_epochs: int = self.card["min_epochs"]
         self._scaler = scaling.from_json(self.card["scaler"])
-        distance = self.card.get("familiarity")  # a network may come without
+        distance = self.card["familiarity"]
         self._familiarity = familiarity.from_json(distance) if distance else None
         self._calibration = Calibration(
             self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
@@ -61,7 +65,7 @@ class Classifier:
 
     def self_test(self) -> None:
         """Raises ModelError if the network does not answer with probabilities."""
-        answer = self.classify(np.ones((1, len(COLUMNS))), np.array([self.min_epochs]), np.array([0]))
+        answer = self.probabilities(np.ones((1, len(COLUMNS))))
         if not np.isclose(answer.sum(), 1):
             raise ModelError(f"the network of {self.survey} is broken: its probabilities sum to {answer.sum()}")
 
@@ -99,12 +103,22 @@ def combine(
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """A network card. Raises ModelError if it cannot be read."""
+    """A network card. Raises ModelError if it cannot be read, or lacks something that an answer depends on."""
     try:
         card: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise ModelError(f"no readable network card at {path}: {error}") from error
+    needed = {"survey", "name", "version", "sha256", *DECIDES}
+    missing = sorted(needed - set(card)) if isinstance(card, dict) else sorted(needed)
+    if missing:
+        raise ModelError(f"{path} is not a network card: it lacks {', '.join(missing)}")
     return card
+
+
+def version_of(card: dict[str, Any]) -> str:
+    """Changes with everything that an answer depends on: the network, and the numbers on its card that are used."""
+    decides = json.dumps({name: card[name] for name in DECIDES}, sort_keys=True)
+    return hashlib.sha256((card["sha256"] + decides).encode()).hexdigest()[:8]
 
 
 def _read_network(path: Path, sha256: str) -> bytes:

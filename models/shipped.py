@@ -41,7 +41,7 @@ def everything(data: Path, only: list[str] | None, work: Work) -> None:
                 data / "lightcurves" / name,
                 folder,
                 source=SOURCE,
-                published=None,
+                published=data / "upsilont",
                 fraction=1.0,
                 name=name,
                 seed=0,

@@ -1,7 +1,7 @@
 """Networks to transfer from: the published one, and our own, which comes with the package."""
 
 from pathlib import Path
-from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from tensorflow import keras
@@ -35,7 +35,7 @@ def own(folder: Path | None = None) -> Source:
     try:
         with np.load(folder / WEIGHTS) as arrays:
             weights = {name: arrays[name] for name in arrays.files}
-    except OSError as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise ModelError(f"{folder} holds no weights to start from: {error}") from error
     architecture = Architecture(**{**card["architecture"], "hidden": tuple(card["architecture"]["hidden"])})
 
@@ -45,15 +45,3 @@ def own(folder: Path | None = None) -> Source:
                 layer.set_weights([weights[f"{layer.name}/{number}"] for number in range(len(layer.weights))])
 
     return Source(card["name"], scaling.from_json(card["scaler"]), architecture, load)
-
-
-def start_from(trained: Trained, name: str, architecture: Architecture) -> Source:
-    """A source from a network that was just trained."""
-    kept: dict[str, Any] = {layer.name: layer.get_weights() for layer in trained.network.layers if layer.weights}
-
-    def load(network: keras.Model) -> None:
-        for layer in network.layers:
-            if layer.name in kept and not layer.name.startswith(HEAD):
-                layer.set_weights(kept[layer.name])
-
-    return Source(name, trained.scaler, architecture, load)

@@ -12,9 +12,13 @@ HELD_OUT_SHARE = 0.2
 MIN_CLASS_OBJECTS = 10  # rarer classes are dropped and listed
 
 
+VIEW = "#view-"  # in the object_id of a light curve that was made from a star: <star>#view-<which>
+REAL_VIEW = f"{VIEW}real"  # made of parts of its real photometry
+
+
 def star(object_id: str) -> str:
-    """The star behind a light curve: synthetic and re-observed ones are named <star>:<number>."""
-    return object_id.rsplit(":", 1)[0]
+    """The star that a light curve is of, or was made from."""
+    return object_id.partition(VIEW)[0]
 
 
 def held_out(object_id: str) -> bool:

@@ -40,7 +40,7 @@ def training_set(
     good = (own.reason == "") & (own.label != "") & ~repeated
     common = [label for label, count in Counter(own.label[good].tolist()).items() if count >= MIN_CLASS_OBJECTS]
     usable = np.flatnonzero(np.isin(own.label, common) & good)
-    dropped = Counter(label for label in own.label[~repeated].tolist() if label not in common)
+    dropped = Counter(label for label in own.label[~repeated].tolist() if label not in [*common, ""])
     failed = Counter(reason for reason in own.reason.tolist() if reason)
     return TrainingSet(
         tables.stack([table.select(usable) for table in seen]),

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import features
+from models import ModelError
 from models.lightcurves import BandLightCurves
 
 Floats = npt.NDArray[np.float64]
@@ -17,7 +19,6 @@ Ints = npt.NDArray[np.int64]
 
 MIN_EPOCHS = 20  # of a band, as in the stream
 TOO_FEW_EPOCHS = "too_few_epochs"
-NO_FEATURES = "no_features"
 
 
 @dataclass(frozen=True)
@@ -74,28 +75,31 @@ def default_cache() -> Path:
     return Path(os.environ.get("STARSIEVE_CACHE", Path.home() / ".cache" / "starsieve"))
 
 
-def extract(curves: BandLightCurves, *, parity: bool = False, cache: Path | None = None, threads: int = 1) -> Table:
+def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
     """Features of every light curve with at least MIN_EPOCHS points.
 
-    parity: with the published period search instead of the stream's. With a cache folder, a set of light curves that
-    this version of the feature code has seen before is not computed again.
+    With a cache folder, a set of light curves that this version of the feature code has seen before is not computed
+    again. Raises ModelError for a cache folder that cannot be written.
     """
     long = curves.epochs >= MIN_EPOCHS
     usable = curves.keep(np.repeat(long, curves.epochs))
     offsets = np.concatenate([[0], np.cumsum(curves.epochs[long])])
 
     def compute() -> Floats:
-        points = (usable.mjd, usable.mag, usable.magerr)
-        found = features.extract_many(*points, offsets, parity=parity, threads=threads)
+        found = features.extract_many(usable.mjd, usable.mag, usable.magerr, offsets, threads=threads)
         return np.hstack([found.features, found.profiles])
 
-    values = cached(cache, _code("parity" if parity else "stream"), usable, compute) if cache else compute()
+    values = cached(cache, _code(), usable, compute) if cache else compute()
     owner, epochs, good = curves.owner[long], curves.epochs[long], ~np.isnan(values[:, 0])
-    reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS)
-    reason[owner] = NO_FEATURES
+    reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=object)
+    for number in np.flatnonzero(~good):  # few, and found out at once
+        points = slice(offsets[number], offsets[number + 1])
+        (reason[owner[number]],) = features.extract_many(
+            usable.mjd[points], usable.mag[points], usable.magerr[points], np.array([0, epochs[number]])
+        ).reasons
     reason[owner[good]] = ""
     view = np.zeros(np.count_nonzero(good), dtype=np.int64)
-    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason)
+    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason.astype(np.str_))
 
 
 def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[], Floats]) -> Floats:
@@ -107,15 +111,21 @@ def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[]
     for array in (curves.offsets, curves.mjd, curves.mag, curves.magerr):
         digest.update(np.ascontiguousarray(array).tobytes())
     path = cache / f"{digest.hexdigest()[:32]}.npy"
-    if not path.exists():
+    with suppress(OSError, ValueError, EOFError):  # not there, or damaged
+        return np.asarray(np.load(path))
+    try:
         cache.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.npy")
-        np.save(partial, compute())
-        partial.replace(path)  # whole or not at all, also with two processes at once
-    return np.asarray(np.load(path))
+        partial.touch()
+    except OSError as error:
+        raise ModelError(f"cannot keep features: {error}; choose a folder with --cache or STARSIEVE_CACHE") from error
+    values = compute()
+    np.save(partial, values)
+    partial.replace(path)  # whole or not at all, also with two processes at once
+    return values
 
 
-def _code(mode: str) -> str:
-    """Names a way of computing features: another version of their code is another way."""
+def _code() -> str:
+    """Names the code that computes features: another version has another name."""
     sources = sorted(Path(features.__file__).parent.glob("*.py"))
-    return mode + hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    return "stream" + hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -57,7 +57,8 @@ def class_id(label: str) -> int:
     Raises ModelError for a label that has no place in the taxonomy yet.
     """
     if label not in _IDS:
-        raise ModelError(f"class {label!r} has no ELAsTiCC id: add it to models/taxonomy.py")
+        known = ", ".join(sorted(set(_IDS) - {RESIDUAL}))
+        raise ModelError(f"class {label!r} has no place in the ELAsTiCC taxonomy: rename or drop it; known are {known}")
     return _IDS[label]
 
 

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ def read(folder: Path) -> Published:
         parameters = json.loads((folder / "params.json").read_text())
         with np.load(folder / "state.npz") as arrays:
             state = {name: arrays[name] for name in arrays.files}
-    except OSError as error:
+    except (OSError, ValueError, BadZipFile) as error:
         raise ModelError(f"the published network is not in {folder}: {error}") from error
     if tuple(parameters["feature_order"]) != tuple(FEATURES):
         raise ModelError(f"{folder}/params.json has other features than {', '.join(FEATURES)}")

@@ -110,7 +110,7 @@ def _importance(table: Table) -> Floats:
 
     In a class, real photometry through the alerts counts as much as all the rest.
     """
-    real = np.char.find(table.object_id, ":real") >= 0
+    real = np.char.find(table.object_id, splits.REAL_VIEW) >= 0
     importance = np.zeros(len(table.label))
     for label, share in MIX.items():
         groups = [chosen for chosen in (real, ~real) if (chosen & (table.label == label)).any()]

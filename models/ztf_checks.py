@@ -50,7 +50,8 @@ def called_periodic(trained: Trained, learned: Table, folder: Path, work: Work) 
     table = tables.extract(lightcurves.read(folder), cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
     answers = ensemble.predict(trained, table)
-    whole = {splits.star(name): row for row, name in enumerate(learned.object_id.tolist()) if ":real" not in name}
+    names = learned.object_id.tolist()
+    whole = {splits.star(name): row for row, name in enumerate(names) if splits.REAL_VIEW not in name}
     own = ensemble.unseen(trained, learned)
     for row, name in enumerate(table.object_id.tolist()):
         if name in whole:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import ModelError
 from models.synthesis.lightcurves import Floats, Ints, Strings
 
 MAX_MODES = 3
@@ -46,14 +47,18 @@ class Catalog:
 
 
 def read_catalog(folder: Path) -> Catalog:
-    """Read ogle3.parquet and s82_qso_javelin_drw_r.txt.gz; FileNotFoundError names the file that is missing.
+    """Read ogle3.parquet and s82_qso_javelin_drw_r.txt.gz. Raises ModelError where they are missing or damaged.
 
     Sources: OGLE-III Catalog of Variable Stars; damped random walks of SDSS Stripe 82 quasars fitted with JAVELIN
     (columns name, then 16th, 50th and 84th percentile of sigma and of tau).
     """
     import pyarrow.parquet as pq  # noqa: PLC0415 - the serving environment has no pyarrow
 
-    table = pq.read_table(folder / "ogle3.parquet")
+    try:
+        table = pq.read_table(folder / "ogle3.parquet")
+        quasars = np.loadtxt(folder / "s82_qso_javelin_drw_r.txt.gz", usecols=(2, 5))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no catalogues in {folder}: {error}; --data or STARSIEVE_DATA says where they are") from error
 
     def numbers(name: str) -> Floats:
         if name not in table.column_names:
@@ -68,7 +73,6 @@ def read_catalog(folder: Path) -> Catalog:
     r21, phi21, r31, phi31 = modes("R21"), modes("phi21"), modes("R31"), modes("phi31")
     swapped = kind == "DSCT"  # the catalogue's columns are exchanged in these rows
     r21[swapped], phi21[swapped] = phi21[swapped].copy(), r21[swapped].copy()
-    quasars = np.loadtxt(folder / "s82_qso_javelin_drw_r.txt.gz", usecols=(2, 5))
     return Catalog(
         object_id=np.array(table["ID"].to_pylist(), dtype=np.str_),
         type=kind,

@@ -39,7 +39,7 @@ def ogle3_light_curves(catalog: Catalog, n_per_class: int, seed: int) -> Iterato
     """Yield light curves in I, n_per_class of each of LABELS, in chunks of one class; the same seed gives the same.
 
     20 to 2,000 epochs of OGLE-like seasons and errors. A class with fewer stars than asked repeats them on other
-    cadences; object_id is "<catalogue star>:<number>". Miras, semi-regulars and OSARGs aren't divided by chemistry
+    cadences; object_id is that of models.splits.VIEW. Miras, semi-regulars and OSARGs aren't divided by chemistry
     or evolution as in Kim & Bailer-Jones (2016): the catalogue here doesn't say.
     """
     for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
@@ -73,7 +73,7 @@ def _chunk(rng: np.random.Generator, catalog: Catalog, label: str, first: int, r
         period, deviation = _drawn(rng, catalog, label, epochs)
     mag, magerr = observe_ogle(rng, mean[epochs.index] + deviation, epochs)
     return LightCurves(
-        object_id=np.array([f"{name}:{first + i}" for i, name in enumerate(names)]),
+        object_id=np.array([f"{name}{splits.VIEW}{first + i}" for i, name in enumerate(names)]),
         label=np.full(n, label),
         period=period,
         band=np.full(len(epochs.mjd), BAND),

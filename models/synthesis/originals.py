@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models import splits
 from models.synthesis.folded import N_PHASES
 from models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
 from models.synthesis.shapes import Shape, eclipse_shape, fourier_shape
@@ -57,7 +58,7 @@ class Survey:
         rows = [self.good_points(i) for i in stars]
         flat = np.concatenate([points[np.lexsort((self.mjd[points], self.band[points]))] for points in rows])
         return LightCurves(
-            object_id=np.array([f"{self.object_id[i]}:{number}" for number, i in enumerate(stars)]),
+            object_id=np.array([f"{self.object_id[i]}{splits.VIEW}{number}" for number, i in enumerate(stars)]),
             label=np.full(len(stars), label),
             period=self.period[stars],
             band=self.band[flat],

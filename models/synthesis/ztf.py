@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from models import splits
 from models.synthesis.catalog import Catalog, read_catalog
 from models.synthesis.lightcurves import Ints, LightCurves, offsets_of
 from models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
@@ -155,7 +156,7 @@ def _observe(
             points.append(chosen[np.argsort(exposures.band[chosen], kind="stable")])
             stars.append(i)
     flat = np.concatenate([np.zeros(0, dtype=np.int64), *points])
-    names = [f"{sources.object_id[i]}:{first + number}" for number, i in enumerate(stars)]
+    names = [f"{sources.object_id[i]}{splits.VIEW}{first + number}" for number, i in enumerate(stars)]
     return LightCurves(
         object_id=np.array(names, dtype=np.str_),
         label=np.full(len(stars), label),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from models import splits
 from models.synthesis.lightcurves import Floats, Ints, LightCurves, offsets_of
 from models.synthesis.originals import Survey
 from models.synthesis.shapes import TO_SIGMA
@@ -57,7 +58,7 @@ def measured(
     points = np.concatenate([rows for _, _, rows, _ in found])
     owners = [i for i, *_ in found]
     return LightCurves(
-        object_id=np.array([f"{survey.object_id[i]}:real{view}" for i, view, *_ in found]),
+        object_id=np.array([f"{survey.object_id[i]}{splits.REAL_VIEW}{view}" for i, view, *_ in found]),
         label=np.full(len(found), label),
         period=survey.period[owners],
         band=np.full(len(points), BAND),

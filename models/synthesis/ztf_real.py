@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from models import splits
 from models.synthesis.lightcurves import Ints, LightCurves, offsets_of
 from models.synthesis.originals import Survey, read_survey
 from models.synthesis.shapes import TO_SIGMA
@@ -40,7 +41,7 @@ def real_parts(
         rows = [_some(rng, _fullest_band(survey, i)) for i in stars]
         flat = np.concatenate(rows)
         yield LightCurves(
-            object_id=np.array([f"{survey.object_id[i]}:real{part}" for i in stars]),
+            object_id=np.array([f"{survey.object_id[i]}{splits.REAL_VIEW}{part}" for i in stars]),
             label=np.full(len(stars), label),
             period=survey.period[stars],
             band=survey.band[flat],

@@ -1,6 +1,6 @@
 """Training on a small invented survey: it learns, it is honest about what it has seen, and it is served as trained."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,8 +90,11 @@ def test_the_served_network_is_the_trained_one(trained: Trained, tmp_path: Path)
     np.testing.assert_allclose(served, ensemble.predict(trained, others), atol=1e-5)
 
 
-def test_a_transfer_starts_from_the_weights_below_the_head(trained: Trained) -> None:
-    source = sources.start_from(trained, "test", RECIPE.architecture)
+def test_a_transfer_starts_from_the_weights_below_the_head(trained: Trained, tmp_path: Path) -> None:
+    notes = {"architecture": asdict(RECIPE.architecture)}
+    cards.save(trained, tmp_path, survey="test", bands=("g",), notes=notes)
+    sources.save_weights(trained, tmp_path)
+    source = sources.own(tmp_path)
     still = Recipe(RECIPE.architecture, training.Schedule(steps=60, batch=64, body_rate=0.0))
     table = survey(20, seed=4)
     again = ensemble.train(table.select(np.flatnonzero(table.label != "LPV")), still, source, seed=1)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from models import splits
 from models.synthesis import Catalog, LightCurves, concatenate, ogle3_light_curves, read_catalog
 from models.synthesis.cadence import FIELDS, MAX_EPOCHS, MIN_EPOCHS, ogle_epochs
 from models.synthesis.lightcurves import Epochs
@@ -52,7 +53,7 @@ def test_delta_scuti_columns_are_put_right(catalog: Catalog) -> None:
 def test_a_rare_class_repeats_its_stars_evenly(catalog: Catalog) -> None:
     n_stars = len(catalog.rows("aCep"))
     curves = [c for c in ogle3_light_curves(catalog, 2 * n_stars, 0) if c.label[0] == "ACEPH"]
-    stars = [name.split(":")[0] for name in concatenate(curves).object_id]
+    stars = [splits.star(name) for name in concatenate(curves).object_id]
     _, counts = np.unique(stars, return_counts=True)
     assert len(counts) == n_stars
     assert (counts == 2).all()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models import splits
 from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves, ztf_measured
 from models.synthesis.lightcurves import Epochs
 from models.synthesis.originals import read_survey
@@ -141,7 +142,7 @@ def test_every_class_is_there_with_enough_epochs(light_curves: LightCurves) -> N
 def test_stars_kept_for_judging_are_never_seen(light_curves: LightCurves, allowed: set[str]) -> None:
     drawn = {"quasar", "supernova", "constant"}
     for name in light_curves.object_id.tolist():
-        star = name.rsplit(":", 1)[0]
+        star = splits.star(name)
         assert star in allowed or star.split("-")[0] in drawn
 
 
@@ -175,7 +176,7 @@ def test_real_photometry_is_a_part_of_the_star_s_own(
 ) -> None:
     made = measured_light_curves
     assert (np.diff(made.offsets) >= MIN_EPOCHS).all()
-    stars = [name.rsplit(":", 1)[0] for name in made.object_id.tolist()]
+    stars = [splits.star(name) for name in made.object_id.tolist()]
     assert set(stars) <= allowed
     assert len(np.unique(made.object_id)) == len(made)
     survey = read_survey(data_dir / "lightcurves" / "catalina")
@@ -203,4 +204,4 @@ def test_parts_of_real_light_curves_come_of_stars_that_may_be_used(
     for label in REAL:
         chosen = measured_light_curves.object_id[measured_light_curves.label == label].tolist()
         assert len(chosen) > 10
-        assert {name.rsplit(":", 1)[0] for name in chosen} <= allowed
+        assert {splits.star(name) for name in chosen} <= allowed
