@@ -79,8 +79,8 @@ def find_source(name: str, published: Path) -> Source | None:
 
 def train_source(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
-    output.mkdir(parents=True, exist_ok=True)
     catalog = synthesis.read_catalog(data / "catalogs")
+    output.mkdir(parents=True, exist_ok=True)
     made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
     table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
@@ -110,9 +110,9 @@ def transfer(
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
     Raises ModelError for light curves or labels that nothing can be learned from.
     """
-    output.mkdir(parents=True, exist_ok=True)  # now, not after the training
     start = find_source(source, published)
     curves = lightcurves.read(data)
+    output.mkdir(parents=True, exist_ok=True)  # now, not after the training
     labels = Counter(curves.label.tolist())
     ensemble.check_labels(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
     full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,35 +32,6 @@ class LightCurves:
 
     def __len__(self) -> int:
         return len(self.object_id)
-
-    def write(self, folder: Path) -> None:
-        """Write objects.parquet and points.parquet with the columns of the real surveys (ra and dec are null)."""
-        import pyarrow as pa  # noqa: PLC0415 - the serving environment has no pyarrow
-        import pyarrow.parquet as pq  # noqa: PLC0415
-
-        n_epochs = np.diff(self.offsets)
-        objects = pa.table(
-            {
-                "object_id": self.object_id,
-                "label": self.label,
-                "period": pa.array(self.period, from_pandas=True),
-                "ra": pa.nulls(len(self), pa.float64()),
-                "dec": pa.nulls(len(self), pa.float64()),
-                "n_epochs": n_epochs,
-            }
-        )
-        points = pa.table(
-            {
-                "object_id": np.repeat(self.object_id, n_epochs),
-                "band": self.band,
-                "mjd": self.mjd,
-                "mag": self.mag.astype(np.float32),
-                "magerr": self.magerr.astype(np.float32),
-            }
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        pq.write_table(objects, folder / "objects.parquet")
-        pq.write_table(points, folder / "points.parquet")
 
 
 @dataclass(frozen=True)

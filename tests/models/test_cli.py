@@ -100,10 +100,14 @@ def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evaluate", "--data", "nowhere", "--survey", "ztf"], "cannot read"),
+        (["evaluate", "--data", "nowhere", "--survey", "ztf"], "there is no nowhere"),
         (["evaluate", "--data", "nowhere"], "either --survey or --model"),
         (["models", "show", "nothing"], "no network for survey"),
-        (["transfer", "--source", "upsilont", "--data", "nowhere", "-o", "out"], "cannot read"),
+        (["transfer", "--source", "upsilont", "--data", "nowhere", "-o", "out"], "published network is not in"),
+        (["transfer", "--source", "none", "--data", "nowhere", "-o", "out"], "there is no nowhere"),
+        (["transfer", "--source", "nowhere", "--data", "nowhere", "-o", "out"], "no readable network card"),
+        (["train", "--data", "nowhere", "-o", "out"], "--data or STARSIEVE_DATA"),
+        (["models", "build", "--data", "nowhere", "--survey", "nothing"], "no recipe"),
     ],
 )
 def test_mistakes_are_told_in_one_line(app: typer.Typer, arguments: list[str], message: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import calibration, cards, ensemble, judging, lightcurves, sources, tables, training
+from models import ModelError, calibration, cards, ensemble, judging, lightcurves, sources, tables, training
 from models.ensemble import Recipe, Trained
 from models.network import Architecture
 from models.scaling import COLUMNS
@@ -70,6 +70,21 @@ def test_answers_about_training_objects_come_from_members_that_had_not_seen_them
     fooled = ensemble.train(nonsense, RECIPE, None, seed=0)
     unseen = judging.judge(fooled.classes, nonsense, ensemble.unseen(fooled, nonsense))
     assert abs(unseen["mcc"]) < 0.25  # by chance; members that had seen them would know them by heart
+
+
+def test_invented_rows_keep_to_the_values_of_their_fold() -> None:
+    features = np.arange(300.0)[:, None] * np.ones(8)  # the value is the row
+    fold = np.arange(300) % 5
+    strange, of_fold = ensemble._strange_rows(features, fold, seed=0)
+    assert len(strange) == 150
+    np.testing.assert_array_equal(strange % 5, np.tile(of_fold[:, None], 8))
+    assert (np.ptp(strange, axis=1) > 0).mean() > 0.8  # mixed, but for those that drew themselves or no column
+
+
+def test_a_network_without_a_member_for_every_fold_is_refused(table: Table) -> None:
+    few = replace(RECIPE, architecture=replace(RECIPE.architecture, members=4))
+    with pytest.raises(ModelError, match="5 members"):
+        ensemble.train(table, few, None, seed=0)
 
 
 def test_trainings_side_by_side_know_nothing_of_each_other(table: Table) -> None:
@@ -152,7 +167,7 @@ def test_extraction_is_cached_and_says_why_there_are_no_features(tmp_path: Path)
         names, names, owner, band=np.full(len(owner), "g"), mjd=mjd, mag=mag, magerr=np.full(len(owner), 0.1)
     )
     first = tables.extract(curves, cache=tmp_path)
-    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, tables.NO_FEATURES]
+    assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, "constant_magnitude"]
     assert first.owner.tolist() == [0, 1]
     assert len(list(tmp_path.iterdir())) == 1
     np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)

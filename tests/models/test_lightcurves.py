@@ -52,7 +52,7 @@ def test_selected_objects_bring_their_light_curves(curves: BandLightCurves) -> N
 
 
 def test_a_folder_without_light_curves_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"cannot read .*objects\.parquet"):
+    with pytest.raises(ModelError, match=r"there is no .*objects\.parquet"):
         lightcurves.read(tmp_path)
 
 
@@ -60,3 +60,33 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
     folder = write(tmp_path, {"object_id": ["a"]}, {"object_id": ["a"], "band": ["g"], "mjd": [1.0], "mag": [1.0]})
     with pytest.raises(ModelError, match="no column magerr"):
         lightcurves.read(folder)
+
+
+POINTS: dict[str, list[object]] = {"object_id": ["a"], "band": ["g"], "mjd": [1.0], "mag": [15.0], "magerr": [0.1]}
+
+
+@pytest.mark.parametrize(
+    ("objects", "points", "message"),
+    [
+        ({"object_id": ["a", "a"]}, {}, "twice, such as a"),
+        ({"object_id": pa.array([], pa.string())}, {}, "no object"),
+        ({"object_id": ["a", None]}, {}, "object_id is empty in 1 rows"),
+        ({"object_id": ["a"]}, {"band": [None]}, "band is empty in 1 rows"),
+        ({"object_id": ["a"]}, {"mag": ["bright"]}, "mag should hold numbers"),
+        ({"object_id": ["a"]}, {"object_id": ["b"]}, "such as b"),
+        ({"object_id": ["a"], "label": [["EW"]]}, {}, "label should hold text"),
+    ],
+)
+def test_a_column_that_cannot_be_used_is_named(
+    tmp_path: Path, objects: dict[str, list[object]], points: dict[str, list[object]], message: str
+) -> None:
+    with pytest.raises(ModelError, match=message):
+        lightcurves.read(write(tmp_path, objects, POINTS | points))
+
+
+def test_long_numbers_as_ids_keep_all_their_digits(tmp_path: Path) -> None:
+    ids: list[object] = [9_007_199_254_740_993, 9_007_199_254_740_992]  # the same as floats
+    points = {name: column * 2 for name, column in POINTS.items()} | {"object_id": ids}
+    curves = lightcurves.read(write(tmp_path, {"object_id": ids, "label": ["EW", None]}, points))
+    assert curves.object_id.tolist() == [str(number) for number in ids]
+    assert curves.owner.tolist() == [0, 1]

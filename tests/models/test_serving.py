@@ -9,7 +9,7 @@ import pytest
 
 from models import ModelError, registry, taxonomy
 from models.scaling import COLUMNS
-from models.serving import CARD, CHUNK, NETWORK, Classifier
+from models.serving import CARD, CHUNK, NETWORK, Classifier, version_of
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.lognormal(size=(700, len(COLUMNS)))
@@ -80,6 +80,22 @@ def test_a_network_for_other_features_is_refused(tmp_path: Path) -> None:
     shutil.copytree(registry.WEIGHTS / "ztf", tmp_path, dirs_exist_ok=True)
     card = json.loads((tmp_path / CARD).read_text())
     card["features"] = card["features"][::-1]
+    card["version"] = version_of(card)
     (tmp_path / CARD).write_text(json.dumps(card))
     with pytest.raises(ModelError, match="other features"):
+        Classifier(tmp_path)
+
+
+def test_a_changed_card_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(registry.WEIGHTS / "ztf", tmp_path, dirs_exist_ok=True)
+    card = json.loads((tmp_path / CARD).read_text())
+    (tmp_path / CARD).write_text(json.dumps(card | {"classes": card["classes"][::-1]}))
+    with pytest.raises(ModelError, match="has been changed"):
+        Classifier(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["{}", "[1]", "nonsense"])
+def test_what_is_no_card_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / CARD).write_text(content)
+    with pytest.raises(ModelError, match="card"):
         Classifier(tmp_path)

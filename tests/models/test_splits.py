@@ -30,4 +30,9 @@ def test_a_fraction_has_at_least_one_of_every_class() -> None:
 def test_about_a_fifth_of_the_stars_is_held_out_whatever_their_light_curve() -> None:
     held = [splits.held_out(f"J{i}") for i in range(5000)]
     assert 0.18 < np.mean(held) < 0.22
-    assert all(splits.held_out(f"J{i}:7") == held[i] for i in range(100))
+    assert all(splits.held_out(f"J{i}{splits.VIEW}7") == held[i] for i in range(100))
+
+
+def test_an_id_is_cut_where_a_view_begins_and_nowhere_else() -> None:
+    assert splits.star("ASAS:05:35.1#2") == "ASAS:05:35.1#2"
+    assert splits.star(f"ASAS:05:35.1#2{splits.REAL_VIEW}3") == "ASAS:05:35.1#2"

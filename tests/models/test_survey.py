@@ -1,0 +1,38 @@
+"""From labelled light curves to a training set: what is used, and what is left out and named."""
+
+import numpy as np
+
+from models import lightcurves, survey
+from models.lightcurves import BandLightCurves
+
+EPOCHS = 40
+# "same" has its light curve twice with one label, "torn" with two.
+OBJECTS = {"same-1": "EW", "same-2": "EW", "torn-1": "EW", "torn-2": "EA", "few": "RRC"}
+
+
+def curves() -> BandLightCurves:
+    others = {f"{label}{number}": label for label in ("EW", "EA") for number in range(10)}
+    labels = OBJECTS | others
+    star = [name.split("-")[0] for name in labels]
+    rng = np.random.default_rng(0)
+    phase = dict(zip(sorted(set(star)), rng.uniform(0, 1, len(set(star))), strict=True))
+    mjd = np.arange(EPOCHS) * 1.37
+    mag = np.concatenate([15 + 0.3 * np.sin(2 * np.pi * (mjd / 0.61 + phase[name])) for name in star])
+    return lightcurves.assemble(
+        np.array(list(labels)),
+        np.array(list(labels.values())),
+        np.repeat(np.arange(len(labels)), EPOCHS),
+        band=np.full(len(mag), "V"),
+        mjd=np.tile(mjd, len(labels)),
+        mag=mag,
+        magerr=np.full(len(mag), 0.01),
+    )
+
+
+def test_of_repeated_light_curves_one_is_used_and_none_where_the_labels_differ() -> None:
+    found = survey.training_set(curves(), views=1)
+    assert found.repeated == ["same-2", "torn-1", "torn-2"]
+    assert "same-1" in found.table.object_id
+    assert not set(found.repeated) & set(found.table.object_id.tolist())
+    assert found.dropped == {"RRC": 1}
+    assert found.strange.object_id.tolist() == ["few"]
