@@ -1,7 +1,8 @@
 """Builds networks from start to end: light curves, features, training, scores, files."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ class Work:
     threads: int
     on_step: OnStep
 
+    @contextmanager
+    def telling(self, name: str) -> Iterator[None]:
+        """Tells that something is under way which cannot say how far it is."""
+        self.on_step(name, 0, 0)
+        yield
+        self.on_step(name, 1, 1)
+
     def told(self, name: str) -> Callable[[int, int], None]:
         """Tells of the steps of a training."""
         return lambda step, steps: self.on_step(name, step, steps)
@@ -82,7 +90,8 @@ def train_source(name: str, data: Path, output: Path, *, objects: int, seed: int
     catalog = synthesis.read_catalog(data / "catalogs")
     output.mkdir(parents=True, exist_ok=True)
     made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
-    table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
+    with work.telling("features"):
+        table = tables.extract(assembled(made), cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
     trained = ensemble.train(table, SOURCE_RECIPE, None, seed, work.told(name))
     notes = {
@@ -115,7 +124,8 @@ def transfer(
     output.mkdir(parents=True, exist_ok=True)  # now, not after the training
     labels = Counter(curves.label.tolist())
     ensemble.check_labels(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
-    full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
+    with work.telling("features"):
+        full = survey.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
     if len(np.unique(full.table.label)) < MIN_CLASSES:
         raise ModelError(
             f"{data} has too few labelled light curves to learn from: a class needs {splits.MIN_CLASS_OBJECTS} objects "

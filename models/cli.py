@@ -226,7 +226,8 @@ def experiment_transfer(
 def _features(curves: Any, cache: Path | None, threads: int) -> Any:
     from models import tables  # noqa: PLC0415
 
-    return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
+    with Console(stderr=True).status("Computing features"):
+        return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
 
 
 def _warn_of_bands(bands: Iterable[str], classifier: Any) -> None:

@@ -92,7 +92,9 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
 
 
 def _table(parts: Iterable[LightCurves], work: Work) -> Table:
-    table = tables.extract(building.assembled(synthesis.concatenate(parts)), cache=work.cache, threads=work.threads)
+    with work.telling("light curves and features"):
+        made = building.assembled(synthesis.concatenate(parts))
+        table = tables.extract(made, cache=work.cache, threads=work.threads)
     return table.select(np.flatnonzero(table.reason == ""))
 
 
