@@ -21,7 +21,7 @@ class TrainingSet:
     bands: tuple[str, ...]
     dropped: dict[str, int]  # classes with too few objects
     not_classified: dict[str, int]  # objects without features, by reason
-    repeated: list[str]  # objects with the light curve of another: all but the first, or all if the labels differ
+    repeated: list[str]  # objects left out because another has the same light curve
     strange: Table  # the objects of the dropped classes: unlike everything the network learns
 
 
@@ -36,11 +36,12 @@ def training_set(
     own = tables.extract(curves, cache=cache, threads=threads)
     worse = (augment.worsened(curves, seed=view) for view in range(views))
     seen = [own, *(tables.extract(view, cache=cache, threads=threads) for view in worse)]
-    repeated = _repeated(curves)
-    good = (own.reason == "") & (own.label != "") & ~repeated
+    good = (own.reason == "") & (own.label != "")
     common = [label for label, count in Counter(own.label[good].tolist()).items() if count >= MIN_CLASS_OBJECTS]
-    usable = np.flatnonzero(np.isin(own.label, common) & good)
-    dropped = Counter(label for label in own.label[~repeated].tolist() if label not in [*common, ""])
+    learnable = np.isin(own.label, common) & good
+    repeated = _repeated(curves, learnable)
+    usable = np.flatnonzero(learnable & ~repeated)
+    dropped = Counter(label for label in own.label.tolist() if label not in [*common, ""])
     failed = Counter(reason for reason in own.reason.tolist() if reason)
     return TrainingSet(
         tables.stack([table.select(usable) for table in seen]),
@@ -52,8 +53,12 @@ def training_set(
     )
 
 
-def _repeated(curves: BandLightCurves) -> npt.NDArray[np.bool_]:
-    """Objects (n,) that must not be used because another has the same light curve, point by point."""
+def _repeated(curves: BandLightCurves, learnable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Objects (n,) to leave out because another that can be learned has the same light curve, point by point.
+
+    One of them stays, unless their labels differ: then nobody knows which is true. Objects that cannot be learned go too:
+    a copy is not unlike everything that is learned.
+    """
     content: dict[int, bytes] = defaultdict(bytes)
     for piece, owner in enumerate(curves.owner.tolist()):
         points = slice(curves.offsets[piece], curves.offsets[piece + 1])
@@ -63,7 +68,9 @@ def _repeated(curves: BandLightCurves) -> npt.NDArray[np.bool_]:
         if what:
             same[what].append(owner)
     repeated = np.zeros(len(curves.object_id), dtype=bool)
-    for first, *others in same.values():
-        repeated[others] = True
-        repeated[first] = any(curves.label[other] != curves.label[first] for other in others)
+    for group in same.values():
+        learned = [owner for owner in group if learnable[owner]]
+        if learned:
+            repeated[group] = True
+            repeated[learned[0]] = len(set(curves.label[learned].tolist())) > 1
     return repeated
