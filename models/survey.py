@@ -56,8 +56,8 @@ def training_set(
 def _repeated(curves: BandLightCurves, learnable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Objects (n,) to leave out because another that can be learned has the same light curve, point by point.
 
-    One of them stays, unless their labels differ: then nobody knows which is true. Objects that cannot be learned go too:
-    a copy is not unlike everything that is learned.
+    One of them stays, unless their labels differ: then nobody knows which is true. Objects that cannot be learned go
+    too: a copy is not unlike everything that is learned.
     """
     content: dict[int, bytes] = defaultdict(bytes)
     for piece, owner in enumerate(curves.owner.tolist()):
