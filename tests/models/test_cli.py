@@ -91,6 +91,12 @@ def test_a_folder_is_classified_to_a_table(app: typer.Typer, folder: Path, tmp_p
     assert [row["reason"] for row in unclassified] == ["too_few_epochs"]
 
 
+def test_bands_that_the_network_does_not_know_are_named(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
+    arguments = ["classify", folder, "--survey", "asas", "-o", tmp_path / "out.parquet", "--cache", folder / "cache"]
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    assert "bands g: this network was trained on V" in result.stderr
+
+
 def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:
     assert "ztf" in run(app, "models", "list")
     assert json.loads(run(app, "models", "show", "ztf"))["survey"] == "ztf"

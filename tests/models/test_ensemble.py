@@ -81,6 +81,12 @@ def test_invented_rows_keep_to_the_values_of_their_fold() -> None:
     assert (np.ptp(strange, axis=1) > 0).mean() > 0.8  # mixed, but for those that drew themselves or no column
 
 
+def test_ids_with_colons_are_stars_of_their_own(table: Table) -> None:
+    named = replace(table, object_id=np.array([f"SURVEY:{number}" for number in range(len(table.object_id))]))
+    short = replace(RECIPE, schedule=training.Schedule(steps=1, batch=8))
+    assert np.bincount(ensemble.train(named, short, None, seed=0).fold).tolist() == [36] * 5
+
+
 def test_a_network_without_a_member_for_every_fold_is_refused(table: Table) -> None:
     few = replace(RECIPE, architecture=replace(RECIPE.architecture, members=4))
     with pytest.raises(ModelError, match="5 members"):

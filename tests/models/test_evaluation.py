@@ -47,3 +47,10 @@ def test_auroc_by_hand() -> None:
     assert evaluation.auroc(np.array([0.1, 0.2]), np.array([0.3, 0.4])) == 1.0
     assert evaluation.auroc(np.array([0.1, 0.3]), np.array([0.2])) == 0.5
     assert evaluation.auroc(np.array([0.2]), np.array([0.2])) == 0.5
+
+
+def test_reliability_is_confidence_against_the_share_that_is_right() -> None:
+    probabilities = np.array([[0.95, 0.05], [0.93, 0.07], [0.4, 0.6]])
+    first, last = evaluation.reliability(np.array([0, 1, 0]), probabilities)
+    assert first == {"confidence": 0.6, "accuracy": 0.0, "n": 1}
+    assert last == {"confidence": pytest.approx(0.94), "accuracy": 0.5, "n": 2}
