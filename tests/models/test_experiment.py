@@ -18,7 +18,7 @@ def data(tmp_path: Path, data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     folder = tmp_path / "lightcurves" / "invented"
     folder.mkdir(parents=True)
     write_survey(folder)
-    (tmp_path / "upsilont").symlink_to(data_dir / "upsilont")
+    (tmp_path / "upsilont").symlink_to((data_dir / "upsilont").resolve())
     for name, value in {"SURVEYS": ("invented",), "FRACTIONS": (0.02, 1.0), "SEEDS": range(1)}.items():
         monkeypatch.setattr(experiment, name, value)
     return tmp_path
