@@ -112,4 +112,6 @@ def _fit_scaler(features: npt.NDArray[np.float64], source: Source) -> Scaler:
     minimum = np.where(logged, features[:, : len(FEATURES)].min(axis=0), np.nan)
     unscaled = Scaler(tuple(FEATURES), np.zeros(len(FEATURES)), np.ones(len(FEATURES)), NO_CLIP, minimum)
     transformed = unscaled(features).astype(np.float64)
-    return Scaler(tuple(FEATURES), np.median(transformed, axis=0), transformed.std(axis=0), NO_CLIP, minimum)
+    width = transformed.std(axis=0)
+    width[width == 0] = 1.0  # a single object: the original divides by zero
+    return Scaler(tuple(FEATURES), np.median(transformed, axis=0), width, NO_CLIP, minimum)
