@@ -81,12 +81,12 @@ def read(folder: Path) -> BandLightCurves:
     object_id = objects["object_id"]
     label = objects.get("label", np.full(len(object_id), ""))
     order = np.argsort(object_id, kind="stable")
+    if not len(order):
+        raise ModelError(f"{folder}/objects.parquet has no object: it needs one row for each")
     repeated = np.flatnonzero(object_id[order][1:] == object_id[order][:-1])
-    if not len(object_id) or len(repeated):
-        what = (
-            f"{len(repeated)} objects twice, such as {object_id[order][repeated[0]]}" if len(repeated) else "no object"
-        )
-        raise ModelError(f"{folder}/objects.parquet has {what}: it needs one row for each object")
+    if len(repeated):
+        what = f"{len(repeated)} objects twice, such as {object_id[order][repeated[0]]}"
+        raise ModelError(f"{folder}/objects.parquet has {what}: it needs one row for each")
     owner = points.pop("object_id")
     place = np.minimum(np.searchsorted(object_id[order], owner), len(order) - 1)
     strange = np.flatnonzero(object_id[order][place] != owner)

@@ -10,8 +10,6 @@ Ints = npt.NDArray[np.int64]
 
 HELD_OUT_SHARE = 0.2
 MIN_CLASS_OBJECTS = 10  # rarer classes are dropped and listed
-
-
 VIEW = "#view-"  # in the object_id of a light curve that was made from a star: <star>#view-<which>
 REAL_VIEW = f"{VIEW}real"  # made of parts of its real photometry
 
