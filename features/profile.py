@@ -37,9 +37,13 @@ PROFILE: tuple[str, ...] = (
     "eta",  # the same of the light curve itself, in order of time
     "eta_of_nights",  # over pairs of epochs within a night or two; 2 where there are few
     "trend_power",  # fraction of chi2 that a straight line explains
+    "eclipse_share",  # of the cycle, where a curve of up to 12 harmonics has left its brightest level
 )
 FROM_SEARCH = 3  # leading numbers, which the period search knows; profile_given_period gives the others
 HALF_WAY = 0.5  # between brightest and faintest
+DETAILED = 12  # harmonics: eclipses begin and end more suddenly than six can follow
+PHASES = 100  # of a cycle, at which that curve is looked at
+BRIGHT_LEVEL, LEFT = 0.05, 0.1  # its quantile at those phases; the part of the range above it that is called an eclipse
 AWAY = 0.2  # of a cycle from the minimum, from where another may begin
 SMALLEST_RANGE = 1e-6  # magnitudes
 SMALLEST_VARIANCE = 1e-12  # of the light curve's own: a perfect fit leaves rounding errors
@@ -101,6 +105,18 @@ def _powers_beside(data: Data, frequency: float, n_harmonics: int, out: Floats) 
 
 
 @kernel
+def _eclipse_share(data: Data, frequency: float) -> float:
+    powers = np.empty(max(1, min(DETAILED, data[0].size // EPOCHS_A_HARMONIC)))
+    coefficients, curve = np.empty(2 * powers.size), np.empty(PHASES)
+    nested_powers(data, frequency, coefficients, powers)
+    for i in range(PHASES):
+        curve[i] = _curve_at(i / PHASES, coefficients)
+    curve.sort()
+    bright = curve[int(BRIGHT_LEVEL * PHASES)]
+    return float(np.mean(curve > bright + LEFT * (curve[-1] - bright)))
+
+
+@kernel
 def _residual_moments(residual: Floats, out: Floats) -> None:
     """Fill `out` (2,): skewness and excess kurtosis, biased."""
     mean, variance = residual.mean(), max(float(np.var(residual)), SMALLEST_VARIANCE)
@@ -114,7 +130,7 @@ def _residual_moments(residual: Floats, out: Floats) -> None:
 
 @kernel
 def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: float, out: Floats) -> None:
-    """Fill `out` (19,), PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
+    """Fill `out` (20,), PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
     n = time.size
     tame_mag, tame_err, starts = np.empty(n), np.empty(n), np.array([0, n])
     tame(mag, magerr, starts, tame_mag, tame_err)
@@ -148,3 +164,4 @@ def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: f
     _residual_moments(left, out[13:15])
     out[15], out[16] = _eta(time, left, np.inf), _eta(time, standard, np.inf)
     out[17], out[18] = _eta(time, standard, NIGHTS), _trend_power(time, weight, signal)
+    out[19] = _eclipse_share(data, frequency)

@@ -167,7 +167,17 @@ def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
         "eta": eta(tamed.mag, np.ones(n - 1, dtype=bool)),
         "eta_of_nights": eta(tamed.mag, np.diff(band.time) <= profile.NIGHTS),
         "trend_power": trend[0, 1] ** 2 / trend[0, 0] / trend[1, 1],
+        "eclipse_share": eclipse_share(tamed, frequency),
     }
+
+
+def eclipse_share(tamed: Band, frequency: float) -> float:
+    """As profile._eclipse_share."""
+    most = max(1, min(profile.DETAILED, tamed.time.size // choose.EPOCHS_A_HARMONIC))
+    x = 2 * np.pi * np.arange(profile.PHASES) / profile.PHASES
+    curve = tamed.chi2(frequency, most)[1] @ np.array([f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)])
+    bright = np.quantile(curve, profile.BRIGHT_LEVEL, method="higher")
+    return float(np.mean(curve > bright + profile.LEFT * (curve.max() - bright)))
 
 
 def eta(values: Floats, pairs: NDArray[np.bool_]) -> float:

@@ -30,7 +30,7 @@ class Updates:
     """What is known of n light curves; where a reason is given, features and profile are NaN and the period None."""
 
     features: Floats  # (n, 16), in the order of FEATURES
-    profiles: Floats  # (n, 22), in the order of PROFILE
+    profiles: Floats  # (n, 23), in the order of PROFILE
     periods: list[Period | None]
     states: list[bytes | None]
     reasons: list[str | None]
@@ -38,7 +38,7 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Features (16,), profile (22,), period and search state of one light curve."""
+    """Features (16,), profile (23,), period and search state of one light curve."""
 
     features: Floats
     profile: Floats

@@ -36,7 +36,7 @@ def _signed_log(x: Array) -> Array:
 
 
 def _inputs(features: Array, columns: Sequence[str]) -> Array:
-    """Features and profile as 41 well-behaved numbers.
+    """Features and profile as 42 well-behaved numbers.
 
     The published phases are known up to multiples of pi (their arctan loses the quadrant), so twice the phase is an
     angle. Beside the period stands how far its frequency is from a whole number of cycles a day: spurious periods
@@ -61,7 +61,7 @@ def _inputs(features: Array, columns: Sequence[str]) -> Array:
             *(_log_unexplained(x[name]) for name in ("peak_power", "power_1", "power_3", "power_6")),
             *(_log_unexplained(x[name]) for name in ("power_half", "power_double", "trend_power")),
             np.log1p(-np.log10(np.clip(x["false_alarm_probability"], LEAST_CHANCE, 1.0))),
-            *(x[name] for name in ("second_depth", "median_level", "faint_share", "odd_share")),
+            *(x[name] for name in ("second_depth", "median_level", "faint_share", "odd_share", "eclipse_share")),
             np.log10(np.maximum(x["residual_kurtosis"], -2.0) + 2.1),
             np.arcsinh(x["residual_skewness"]),
             *(_log(x[name]) for name in ("residual_eta", "eta", "eta_of_nights")),
@@ -112,7 +112,7 @@ class Scaler:
 
 
 def fit(features: Array) -> Scaler:
-    """Our scaler, of training objects' features and profiles (n, 38): median and half the width of the middle 68 %.
+    """Our scaler, of training objects' features and profiles (n, 39): median and half the width of the middle 68 %.
 
     Raises ModelError for no rows.
     """

@@ -29,7 +29,7 @@ class Table:
     label: npt.NDArray[np.str_]  # (n,)
     owner: Ints  # (r,) index of the object
     epochs: Ints  # (r,)
-    features: Floats  # (r, 38), in the order of scaling.COLUMNS
+    features: Floats  # (r, 39), in the order of scaling.COLUMNS
     view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
 
@@ -128,4 +128,4 @@ def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[]
 def _code() -> str:
     """Names the code that computes features: another version has another name."""
     sources = sorted(Path(features.__file__).parent.glob("*.py"))
-    return "stream" + hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

@@ -55,6 +55,18 @@ def test_eclipses_are_told_by_their_depths() -> None:
     assert profile["power_1"] < profile["power_3"] < profile["power_6"]
 
 
+@pytest.mark.parametrize("width", [0.1, 0.2])  # of either eclipse, from first to last contact
+def test_eclipses_are_told_by_how_long_they_last(width: float) -> None:
+    rng = np.random.default_rng(8)
+    mjd = np.sort(rng.uniform(0, 400, 400))
+    apart = np.abs((2 * mjd / 2.3 + 0.5) % 1 - 0.5) / 2
+    mag = 15 + np.maximum(0.0, 0.8 * (1 - apart / (width / 2))) + rng.normal(0, 0.01, 400)
+    found = features.update(None, mjd, mag, np.full(400, 0.01)).profile[PROFILE.index("eclipse_share")]
+    assert found == pytest.approx(2 * width, abs=0.08)
+    wave = features.update(None, mjd, 15 + 0.4 * np.sin(2 * np.pi * mjd / 0.6171), np.full(400, 0.01)).profile
+    assert wave[PROFILE.index("eclipse_share")] > 0.75
+
+
 def test_what_a_period_leaves_is_told_from_noise() -> None:
     rng = np.random.default_rng(5)
     mjd = np.sort(rng.uniform(0, 1000, 300))
