@@ -41,14 +41,15 @@ PROFILE: tuple[str, ...] = (
 )
 FROM_SEARCH = 3  # leading numbers, which the period search knows; profile_given_period gives the others
 HALF_WAY = 0.5  # between brightest and faintest
-DETAILED = 12  # harmonics: eclipses begin and end more suddenly than six can follow
-PHASES = 100  # of a cycle, at which that curve is looked at
-BRIGHT_LEVEL, LEFT = 0.05, 0.1  # its quantile at those phases; the part of the range above it that is called an eclipse
 AWAY = 0.2  # of a cycle from the minimum, from where another may begin
 SMALLEST_RANGE = 1e-6  # magnitudes
 SMALLEST_VARIANCE = 1e-12  # of the light curve's own: a perfect fit leaves rounding errors
 NIGHTS = 1.5  # days
 FEW_PAIRS, NOISE_ETA = 4, 2.0
+DETAILED = 12  # harmonics of the curve that tells eclipses: they begin and end more suddenly than six can follow
+PHASES = 100  # of a cycle, at which that curve is looked at
+OUTSIDE = 0.05  # its quantile at those phases: the level outside eclipses
+ECLIPSED = 0.1  # of its range from there to the minimum: what is fainter is eclipsed
 
 
 @kernel
@@ -112,8 +113,8 @@ def _eclipse_share(data: Data, frequency: float) -> float:
     for i in range(PHASES):
         curve[i] = _curve_at(i / PHASES, coefficients)
     curve.sort()
-    bright = curve[int(BRIGHT_LEVEL * PHASES)]
-    return float(np.mean(curve > bright + LEFT * (curve[-1] - bright)))
+    bright = curve[int(OUTSIDE * PHASES)]
+    return float(np.mean(curve > bright + ECLIPSED * (curve[-1] - bright)))
 
 
 @kernel

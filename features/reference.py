@@ -176,8 +176,8 @@ def eclipse_share(tamed: Band, frequency: float) -> float:
     most = max(1, min(profile.DETAILED, tamed.time.size // choose.EPOCHS_A_HARMONIC))
     x = 2 * np.pi * np.arange(profile.PHASES) / profile.PHASES
     curve = tamed.chi2(frequency, most)[1] @ np.array([f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)])
-    bright = np.quantile(curve, profile.BRIGHT_LEVEL, method="higher")
-    return float(np.mean(curve > bright + profile.LEFT * (curve.max() - bright)))
+    bright = np.quantile(curve, profile.OUTSIDE, method="higher")
+    return float(np.mean(curve > bright + profile.ECLIPSED * (curve.max() - bright)))
 
 
 def eta(values: Floats, pairs: NDArray[np.bool_]) -> float:
