@@ -1,17 +1,17 @@
 """The Redis store: each object's photometry, and where its period search left off.
 
-An object has a list of chunks of packed rows (see `broker.epochs`), which is only ever appended to, and one search
-state a band. Workers that see one object at the same time need no lock: appending loses nothing, and reading sorts and
+An object has a list of chunks of packed rows (see `broker.epochs`), which is only ever appended to, and a search
+state. Workers that see one object at the same time need no lock: appending loses nothing, and reading sorts and
 deduplicates. 200 rows that came one or two at a time take 3.4 kB as such a list, 5.6 kB as a string grown by APPEND.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import redis
 
-from broker.epochs import BANDS, EPOCH, Epochs, merge
+from broker.epochs import EPOCH, Epochs, merge
 
 # Reading more chunks than this costs more than joining them.
 _MAX_CHUNKS = 32
@@ -28,20 +28,20 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store has of one object: rows sorted and unique, and search states by band."""
+    """What the store has of one object: rows sorted and unique, and where its period search left off."""
 
     epochs: Epochs
-    search_states: Mapping[str, bytes] = field(default_factory=dict)
+    search_state: bytes | None = None
     chunks: Sequence[bytes] = ()  # the rows as they lie in the list
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What an object's processing adds: rows that the store lacks, and search states that have moved."""
+    """What an object's processing adds: rows that the store lacks, and the search state if it has moved."""
 
     object_id: str
     new_epochs: Epochs
-    search_states: Mapping[str, bytes]
+    search_state: bytes | None
 
 
 class LightCurves:
@@ -57,8 +57,8 @@ class LightCurves:
         object_ids = list(dict.fromkeys(object_ids))
         pipeline = self._redis.pipeline(transaction=False)
         for object_id in object_ids:
-            # States first, and in `write` last: a state never covers epochs that its reader has not seen.
-            pipeline.mget([self._search_key(object_id, band) for band in BANDS])
+            # The state first, and in `write` last: it never covers epochs that its reader has not seen.
+            pipeline.get(self._search_key(object_id))
             pipeline.lrange(self._epochs_key(object_id), 0, -1)
         answers = iter(pipeline.execute())
         return {object_id: _stored(next(answers), next(answers)) for object_id in object_ids}
@@ -72,8 +72,8 @@ class LightCurves:
                 pipeline.rpush(key, change.new_epochs.tobytes())
             self._compact(pipeline, key, stored[change.object_id])
             pipeline.expire(key, self._time_to_live_s)
-            for band, state in change.search_states.items():
-                pipeline.set(self._search_key(change.object_id, band), state, ex=self._time_to_live_s)
+            if change.search_state is not None:
+                pipeline.set(self._search_key(change.object_id), change.search_state, ex=self._time_to_live_s)
         pipeline.execute()
 
     def _compact(self, pipeline: "redis.client.Pipeline", key: str, stored: Stored) -> None:
@@ -85,13 +85,9 @@ class LightCurves:
     def _epochs_key(self, object_id: str) -> str:
         return f"{{{self._survey}:{object_id}}}:epochs"
 
-    def _search_key(self, object_id: str, band: str) -> str:
-        return f"{{{self._survey}:{object_id}}}:search:{band}"
+    def _search_key(self, object_id: str) -> str:
+        return f"{{{self._survey}:{object_id}}}:search"
 
 
-def _stored(states: Sequence[bytes | None], chunks: Sequence[bytes]) -> Stored:
-    return Stored(
-        epochs=merge(np.frombuffer(chunk, EPOCH) for chunk in chunks),
-        search_states={band: state for band, state in zip(BANDS, states, strict=True) if state is not None},
-        chunks=chunks,
-    )
+def _stored(state: bytes | None, chunks: Sequence[bytes]) -> Stored:
+    return Stored(merge(np.frombuffer(chunk, EPOCH) for chunk in chunks), state, chunks)

@@ -48,7 +48,7 @@ class _LightCurve:
     epochs: Epochs  # those of later exposures included, for the sake of the search state
     n_epochs: int  # not counting those
     numbers: Floats | None = None  # features and profile, what a classifier takes
-    period: Period | None = None
+    period: Period | None = None  # the same in all bands
     reason: str | None = None
 
     def summary(self) -> Band:
@@ -85,7 +85,7 @@ def process(
     ]
     search_states = _extract([lc for lc in light_curves if lc.n_epochs >= min_epochs], alerts, stored)
     outcomes = _classify(alerts, light_curves, classifier)
-    changes = [Change(object_id, new_epochs, search_states.get(object_id, {})) for object_id, new_epochs in new.items()]
+    changes = [Change(object_id, new_epochs, search_states.get(object_id)) for object_id, new_epochs in new.items()]
     return outcomes, changes
 
 
@@ -114,36 +114,32 @@ def _as_of(index: int, alert: Alert, epochs: Epochs) -> list[_LightCurve]:
 
 def _extract(
     light_curves: Sequence[_LightCurve], alerts: Sequence[Alert], stored: Mapping[str, Stored]
-) -> dict[str, dict[str, bytes]]:
-    """Fills in features, periods and reasons; returns the search states to keep, by object and band."""
+) -> dict[str, bytes]:
+    """Fills in features, periods and reasons; returns the search states to keep, by object."""
     if not light_curves:
         return {}
-    owners = [alerts[lc.alert] for lc in light_curves]
+    asked, first = np.unique([lc.alert for lc in light_curves], return_index=True)
+    owners = [alerts[index] for index in asked]
+    old_states = [stored[owner.object_id].search_state for owner in owners]
     rows = np.concatenate([lc.epochs for lc in light_curves])
-    offsets = np.cumsum([0, *(lc.epochs.size for lc in light_curves)])
-    old_states = [
-        stored[owner.object_id].search_states.get(lc.band) for owner, lc in zip(owners, light_curves, strict=True)
-    ]
-    asof = np.array([owner.mjd + SAME_EXPOSURE_DAYS for owner in owners])
     found = features.update_many(
         old_states,
         rows["mjd"].copy(),
         rows["mag"].astype(np.float64),
         rows["magerr"].astype(np.float64),
-        offsets,
-        asof=asof,
+        np.cumsum([0, *(lc.epochs.size for lc in light_curves)]),
+        objects=[*first, len(light_curves)],
+        asof=np.array([owner.mjd + SAME_EXPOSURE_DAYS for owner in owners]),
     )
     numbers = np.hstack([found.features, found.profiles])
-    kept: dict[str, dict[str, bytes]] = {}
-    by_time = sorted(range(len(light_curves)), key=lambda index: owners[index].mjd)
-    for index in by_time:  # of several alerts of one object, the state of the latest stays
-        light_curve, owner, state = light_curves[index], owners[index], found.states[index]
-        light_curve.reason = found.reasons[index]
-        if light_curve.reason is None:
-            light_curve.numbers, light_curve.period = numbers[index], found.periods[index]
-        if state is not None and state != old_states[index]:
-            kept.setdefault(owner.object_id, {})[light_curve.band] = state
-    return kept
+    period_of = dict(zip(asked.tolist(), found.periods, strict=True))
+    for light_curve, of_curve, reason in zip(light_curves, numbers, found.reasons, strict=True):
+        light_curve.reason = reason
+        if reason is None:
+            light_curve.numbers, light_curve.period = of_curve, period_of[light_curve.alert]
+    kept = sorted(zip(owners, old_states, found.states, strict=True), key=lambda one: one[0].mjd)
+    # Of several alerts of one object, the state of the latest stays.
+    return {owner.object_id: new for owner, old, new in kept if new is not None and new != old}
 
 
 def _classify(alerts: Sequence[Alert], light_curves: Sequence[_LightCurve], classifier: Classifier) -> list[Outcome]:

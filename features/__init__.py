@@ -1,9 +1,9 @@
 """Variability features and periods of light curves: arrays in, arrays out."""
 
 from features.check import UnusableLightCurve
-from features.period import Period, find_period
+from features.period import Period
 from features.profile import PROFILE
-from features.stream import Batch, Update, Updates, extract, extract_many, update, update_many
+from features.stream import Batch, Update, Updates, extract, extract_many, find_period, update, update_many
 
 FEATURES: tuple[str, ...] = (
     "amplitude",

@@ -1,4 +1,4 @@
-"""One light curve from checks to features; every public function of the package comes through here."""
+"""One object from checks to features; every public function of the package comes through here."""
 
 import math
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from features.aliases import alias_flags
 from features.ceilings import renew_ceilings
-from features.check import NO_PERIOD, USABLE, check
+from features.check import BASELINE_TOO_LONG, NO_PERIOD, USABLE, check
 from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
-from features.jit import Bytes, Floats, Integers, Singles, kernel
+from features.jit import Bytes, Data, Floats, Integers, Singles, kernel
 from features.parity import published_period
 from features.profile import FROM_SEARCH, PROFILE, profile_given_period
-from features.search import UNKNOWN, best_blocks, weigh, weighed
+from features.search import UNKNOWN, best_blocks, weighed
 from features.significance import false_alarm_probability
 from features.state import (
     covers_only,
-    hash_epochs,
+    hash_bands,
     is_sound,
     old_unit,
     read_ceilings,
@@ -41,22 +41,14 @@ def lowest_index(baseline: float, step: float) -> int:
 
 @kernel
 def search_period(
-    time: Floats,
-    mag: Floats,
-    magerr: Floats,
-    band_starts: Integers,
-    step: float,
-    bounded: bool,
-    ceilings: Singles,
-    row: Floats,
-) -> float:
-    """Fill the `row` of the table of periods from one or more usable bands; returns their chi2 about the means.
+    data: Data, mag: Floats, magerr: Floats, step: float, bounded: bool, ceilings: Singles, row: Floats
+) -> None:
+    """Fill the `row` of the table of periods from one or more usable bands, `data` as `search.weighed` makes it.
 
     If not `bounded`, the `ceilings` (blocks,) say nothing yet.
     """
-    n, n_bands = time.size, band_starts.size - 1
-    data, chi2 = weighed(time, mag, magerr, band_starts)
-    baseline = time.max()
+    time, _, _, band_starts, shares = data
+    n, n_bands, baseline = time.size, shares.size, time.max()
     if not bounded:
         ceilings[:] = UNKNOWN
         renew_ceilings(data, step, ceilings)
@@ -64,7 +56,7 @@ def search_period(
     found, looked = best_blocks(data, step, lowest_index(baseline, step), bounded, ceilings, powers, frequencies)
     row[N_EPOCHS], row[LOOKED_AT], row[FREQUENCY] = n, looked / ceilings.size, np.nan
     if found == 0:
-        return chi2
+        return
     tame_mag, tame_err = np.empty(n), np.empty(n)
     tame(mag, magerr, band_starts, tame_mag, tame_err)
     tamed, tamed_chi2 = weighed(time, tame_mag, tame_err, band_starts)
@@ -73,32 +65,49 @@ def search_period(
     row[ALIASES] = alias_flags(tamed, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
-    return chi2
 
 
 @kernel
-def period_and_state(mjd: Floats, mag: Floats, magerr: Floats, n_seen: int, old: Bytes, new: Bytes, row: Floats) -> int:
-    """Search the first `n_seen` epochs of a usable light curve with the state `old` (empty: none).
+def period_and_state(
+    mjd: Floats,
+    mag: Floats,
+    magerr: Floats,
+    offsets: Integers,
+    n_seen: Integers,
+    bands: Integers,
+    old: Bytes,
+    new: Bytes,
+    row: Floats,
+) -> int:
+    """The one period of the usable `bands` of an object, from the first `n_seen` epochs of each; `old` state or none.
 
-    Fills `row` and `new` (uint8); returns the bytes used of `new`, or -1 if `old` covers epochs beyond `n_seen` and
-    is to be kept.
+    Band b is epochs offsets[b]:offsets[b + 1]. Fills `row` and `new` (uint8); returns the bytes used of `new`, or -1
+    if `old` covers epochs that are not seen yet and is to be kept.
     """
-    time = mjd[:n_seen] - mjd[0]
-    step, n_blocks = grid_of(time[-1])
+    n_epochs = n_seen[bands].sum()
+    time, mags, errors = np.empty(n_epochs), np.empty(n_epochs), np.empty(n_epochs)
+    starts = np.zeros(bands.size + 1, np.int64)
+    for i in range(bands.size):
+        a, n, start = offsets[bands[i]], n_seen[bands[i]], starts[i]
+        starts[i + 1] = start + n
+        time[start : start + n] = mjd[a : a + n]
+        mags[start : start + n] = mag[a : a + n]
+        errors[start : start + n] = magerr[a : a + n]
+    time -= time.min()
+    step, n_blocks = grid_of(time.max())
     ceilings = np.empty(n_blocks, np.float32)
-    hashes = hash_epochs(mjd, mag, magerr)
+    data, chi2 = weighed(time, mags, errors, starts)
+    seen = hash_bands(mjd, mag, magerr, offsets, n_seen, bands)
     sound = is_sound(old)
-    useful = sound and covers_only(old, hashes[:n_seen])
-    keep = sound and not useful and covers_only(old, hashes)
-    chi2 = weigh(mag, magerr, 0, n_seen, np.empty(n_seen), np.empty(n_seen))
+    useful = sound and covers_only(old, seen)
+    keep = sound and not useful and covers_only(old, hash_bands(mjd, mag, magerr, offsets, np.diff(offsets), bands))
     bounded = useful and read_ceilings(old, step, chi2, ceilings)
     unit = old_unit(old) if bounded else 0.0
-    starts = np.array([0, n_seen])
-    chi2 = search_period(time, mag[:n_seen], magerr[:n_seen], starts, step, bounded, ceilings, row)
+    search_period(data, mags, errors, step, bounded, ceilings, row)
     if keep:
         return -1
-    size = state_size(n_seen, n_blocks)
-    write_state(hashes[:n_seen], step, chi2, unit, ceilings, new[:size])
+    size = state_size(n_epochs, n_blocks)
+    write_state(seen, step, chi2, unit, ceilings, new[:size])
     return size
 
 
@@ -112,16 +121,48 @@ def n_epochs_until(mjd: Floats, asof: float) -> int:
 
 
 @kernel
-def plan_states(mjd: Floats, offsets: Integers, asof: Floats, slots: Integers) -> None:
-    """Fill `slots` (n + 1,) with where each light curve's new state may be written; 8-byte aligned."""
+def plan_states(mjd: Floats, offsets: Integers, objects: Integers, asof: Floats, slots: Integers) -> None:
+    """Fill `slots` (n + 1,) with where each object's new state may be written; 8-byte aligned."""
     slots[0] = 0
-    for i in range(offsets.size - 1):
-        times = mjd[offsets[i] : offsets[i + 1]]
-        n = n_epochs_until(times, asof[i])
+    for i in range(objects.size - 1):
+        n_epochs, first, last = 0, np.inf, -np.inf
+        for b in range(objects[i], objects[i + 1]):
+            times = mjd[offsets[b] : offsets[b + 1]]
+            n = n_epochs_until(times, asof[i])
+            if n > 0:
+                n_epochs, first, last = n_epochs + n, min(first, times[0]), max(last, times[n - 1])
         size = 0
-        if n > 0 and times[n - 1] - times[0] <= LONGEST_BASELINE:
-            size = state_size(n, grid_of(times[n - 1] - times[0])[1])
+        if n_epochs > 0:
+            size = state_size(n_epochs, grid_of(min(last - first, LONGEST_BASELINE))[1])
         slots[i + 1] = slots[i] + size
+
+
+@kernel
+def usable_bands(
+    mjd: Floats, mag: Floats, magerr: Floats, offsets: Integers, asof: float, n_seen: Integers, codes: Integers
+) -> Integers:
+    """Which bands of an object, fewest epochs first, can be searched together.
+
+    Fills `n_seen` and `codes` (bands,): epochs until `asof`, and what is wrong with them. A band too far in time from
+    those with more epochs is left out.
+    """
+    for b in range(n_seen.size):
+        a = offsets[b]
+        n = n_epochs_until(mjd[a : offsets[b + 1]], asof)
+        n_seen[b], codes[b] = n, check(mjd[a : a + n], mag[a : a + n], magerr[a : a + n])
+    by_length = np.argsort(n_seen, kind="mergesort")  # stable
+    bands, first_kept = np.empty(n_seen.size, np.int64), n_seen.size
+    first, last = np.inf, -np.inf
+    for b in by_length[::-1]:
+        if codes[b] != USABLE:
+            continue
+        earliest, latest = min(first, mjd[offsets[b]]), max(last, mjd[offsets[b] + n_seen[b] - 1])
+        if latest - earliest > LONGEST_BASELINE:
+            codes[b] = BASELINE_TOO_LONG
+            continue
+        first, last, first_kept = earliest, latest, first_kept - 1
+        bands[first_kept] = b
+    return bands[first_kept:]
 
 
 @kernel
@@ -130,6 +171,7 @@ def update_batch(
     mag: Floats,
     magerr: Floats,
     offsets: Integers,
+    objects: Integers,
     asof: Floats,
     old: Bytes,
     old_offsets: Integers,
@@ -141,25 +183,31 @@ def update_batch(
     sizes: Integers,
     codes: Integers,
 ) -> None:
-    """Check, search and describe every light curve of a batch; see `features.stream.update_many`."""
-    for i in range(offsets.size - 1):
-        a, b = offsets[i], offsets[i + 1]
-        n = n_epochs_until(mjd[a:b], asof[i])
-        times, mags, errors = mjd[a : a + n], mag[a : a + n], magerr[a : a + n]
+    """Check, search and describe every object of a batch; see `features.stream.update_many`.
+
+    features, profiles and codes have a row for each light curve, whichever objects are asked for; the others for each
+    object.
+    """
+    for i in range(objects.size - 1):
+        first, last = objects[i], objects[i + 1]
+        own, n_seen = offsets[first : last + 1], np.empty(last - first, np.int64)
+        bands = usable_bands(mjd, mag, magerr, own, asof[i], n_seen, codes[first:last])
         sizes[i] = -1
-        codes[i] = check(times, mags, errors)
-        if codes[i] != USABLE:
+        if bands.size == 0:
             continue
-        sizes[i] = period_and_state(mjd[a:b], mag[a:b], magerr[a:b], n, old[old_offsets[i] : old_offsets[i + 1]],
+        sizes[i] = period_and_state(mjd, mag, magerr, own, n_seen, bands, old[old_offsets[i] : old_offsets[i + 1]],
                                     new[slots[i] : slots[i + 1]], rows[i])  # fmt: skip
-        if not rows[i, FREQUENCY] > 0:
-            codes[i] = NO_PERIOD
-            continue
         frequency = rows[i, FREQUENCY]
-        features_given_period(times, mags, errors, 1 / frequency, features[i])
-        profiles[i, 0], profiles[i, 1] = 1 / rows[i, PEAK_FREQUENCY], rows[i, PEAK_POWER]
-        profiles[i, 2] = rows[i, FALSE_ALARM]
-        profile_given_period(times - times[0], mags, errors, frequency, profiles[i, FROM_SEARCH:])
+        for b in bands:
+            if not frequency > 0:
+                codes[first + b] = NO_PERIOD
+                continue
+            a, n, profile = own[b], n_seen[b], profiles[first + b]
+            times, mags, errors = mjd[a : a + n], mag[a : a + n], magerr[a : a + n]
+            features_given_period(times, mags, errors, 1 / frequency, features[first + b])
+            profile[0], profile[1] = 1 / rows[i, PEAK_FREQUENCY], rows[i, PEAK_POWER]
+            profile[2] = rows[i, FALSE_ALARM]
+            profile_given_period(times - times[0], mags, errors, frequency, profile[FROM_SEARCH:])
 
 
 @kernel

@@ -20,11 +20,10 @@ from rich.table import Table
 
 from features.analyse import N_FEATURES, N_PROFILE
 from features.grid import SHORTEST_PERIOD, grid_of
-from features.period import find_period
 from features.profile import FROM_SEARCH, profile_given_period
 from features.simulated import KINDS, PERIODIC, LightCurve, cadence, light_curve
 from features.statistics import features_given_period
-from features.stream import update
+from features.stream import find_period, update
 
 Floats = NDArray[np.float64]
 SEED = 7

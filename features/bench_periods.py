@@ -14,8 +14,8 @@ from rich.table import Table
 
 from features.check import UnusableLightCurve
 from features.folder import LightCurves, UnreadableFolderError, read_light_curves, read_published
-from features.period import find_period
 from features.simulated import PERIODIC, light_curve
+from features.stream import find_period
 
 Floats = NDArray[np.float64]
 Task = tuple[Floats, Floats, Floats, NDArray[np.str_] | None]  # mjd, mag, magerr and the band of every epoch

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,10 +36,17 @@ class LightCurves:
     def __len__(self) -> int:
         return self.object_ids.size
 
+    @property
+    def objects(self) -> NDArray[np.int64]:
+        """Where each object's light curves start, and where the last one's end: (objects + 1,)."""
+        first = np.flatnonzero(np.append(True, self.object_ids[1:] != self.object_ids[:-1])[: len(self)])
+        return np.append(first, len(self))
+
     def chunks(self, size: int) -> Iterator["LightCurves"]:
-        """Consecutive parts of at most `size` light curves."""
-        for a in range(0, len(self), size):
-            b = min(a + size, len(self))
+        """Consecutive parts of `size` objects."""
+        starts = self.objects
+        edges = np.append(starts[:-1:size], len(self))
+        for a, b in pairwise(edges.tolist()):
             first, last = self.offsets[a], self.offsets[b]
             part = slice(first, last)
             yield LightCurves(self.object_ids[a:b], self.bands[a:b], self.offsets[a : b + 1] - first,

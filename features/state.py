@@ -1,4 +1,4 @@
-"""The search state of one light curve as bytes: the epochs it covers and a lower bound of chi2 per block.
+"""The search state of one object as bytes: the epochs it covers and a lower bound of chi2 per block.
 
 Layout, little-endian: version (u64), checksum of all that follows (u64), frequency step (f64), chi2 per unit of the
 bounds (f64), number of epochs and of blocks (u32 each), a hash per epoch (u32), a bound per block (u16); padded with
@@ -10,9 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from features.jit import Bytes, Floats, Singles, kernel
+from features.jit import Bytes, Floats, Integers, Singles, kernel
 
-VERSION = np.uint64(0x53_53_53_54_41_54_45_01)  # "SSSTATE" and a number: raise it when model, hash or layout change
+VERSION = np.uint64(0x53_53_53_54_41_54_45_02)  # "SSSTATE" and a number: raise it when model, hash or layout change
 HEADER = 40  # bytes
 LEVELS = 65535
 HEADROOM = 1.25  # the unit of the bounds is kept until chi2 outgrows it, because each change of unit loses a level
@@ -27,12 +27,21 @@ def _mix(state: np.uint64, word: np.uint64) -> np.uint64:
 
 
 @kernel
-def hash_epochs(mjd: Floats, mag: Floats, magerr: Floats) -> NDArray[np.uint32]:
-    """A 32-bit hash of the exact content of each epoch, float64 arrays (n,)."""
+def hash_bands(
+    mjd: Floats, mag: Floats, magerr: Floats, offsets: Integers, n_epochs: Integers, bands: Integers
+) -> NDArray[np.uint32]:
+    """A 32-bit hash of the exact content of each of the first `n_epochs` epochs of some bands; float64 arrays.
+
+    Band b is epochs offsets[b]:offsets[b + 1]. Bands are in the order of their numbers, which are in the hash: epochs
+    that change bands have to be searched anew.
+    """
     a, b, c = mjd.view(np.uint64), mag.view(np.uint64), magerr.view(np.uint64)
-    hashes = np.empty(mjd.size, np.uint32)
-    for i in range(mjd.size):
-        hashes[i] = np.uint32(_mix(_mix(_mix(SEED, a[i]), b[i]), c[i]) >> HALF_WORD)
+    hashes, done = np.empty(n_epochs[bands].sum(), np.uint32), 0
+    for band in np.sort(bands):
+        seed = _mix(SEED, np.uint64(band))
+        for i in range(offsets[band], offsets[band] + n_epochs[band]):
+            hashes[done] = np.uint32(_mix(_mix(_mix(seed, a[i]), b[i]), c[i]) >> HALF_WORD)
+            done += 1
     return hashes
 
 

@@ -1,4 +1,4 @@
-"""What a stream calls: features of light curves as they stand, with the search state of last time."""
+"""What callers use: features and periods of light curves as they stand, in a stream with the state of last time."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,17 +8,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.analyse import N_COLUMNS, N_FEATURES, N_PROFILE, parity_batch, plan_states, update_batch
+from features.analyse import FREQUENCY, N_COLUMNS, N_FEATURES, N_PROFILE, parity_batch, plan_states, update_batch
 from features.check import REASONS, UnusableLightCurve
 from features.period import Period, period_from_row
 
 Floats = NDArray[np.float64]
-CHUNK = 1000  # light curves whose states, made and thrown away, are held at once: 7 MB at 3000 d
+CHUNK = 1000  # objects whose states, made and thrown away, are held at once: 7 MB at 3000 d
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Features and profiles of n light curves; a row is meaningful only where its reason is None, and NaN elsewhere."""
+    """Features and profiles of m light curves; a row is meaningful only where its reason is None, and NaN elsewhere."""
 
     features: Floats
     profiles: Floats
@@ -27,13 +27,16 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """What is known of n light curves; where a reason is given, features and profile are NaN and the period None."""
+    """What is known of n objects with m light curves, one in each band of each.
 
-    features: Floats  # (n, 16), in the order of FEATURES
-    profiles: Floats  # (n, 23), in the order of PROFILE
-    periods: list[Period | None]
-    states: list[bytes | None]
-    reasons: list[str | None]
+    A light curve with a reason has NaN for features and profile; an object of such alone has None for a period.
+    """
+
+    features: Floats  # (m, 16), in the order of FEATURES
+    profiles: Floats  # (m, 23), in the order of PROFILE
+    reasons: list[str | None]  # (m,)
+    periods: list[Period | None]  # (n,)
+    states: list[bytes | None]  # (n,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,19 @@ def _as_floats(values: ArrayLike) -> Floats:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _as_offsets(offsets: ArrayLike, n_epochs: int) -> NDArray[np.int64]:
+def _as_offsets(name: str, offsets: ArrayLike, size: int) -> NDArray[np.int64]:
     checked = np.ascontiguousarray(offsets, dtype=np.int64)
-    if (
-        checked.ndim != 1
-        or checked.size == 0
-        or checked[0] < 0
-        or checked[-1] > n_epochs
-        or (np.diff(checked) < 0).any()
-    ):
-        raise ValueError(f"offsets must rise from 0 to at most {n_epochs}, the number of epochs")
+    if checked.ndim != 1 or checked.size == 0 or checked[0] < 0 or checked[-1] > size or (np.diff(checked) < 0).any():
+        raise ValueError(f"{name} must rise from 0 to at most {size}")
+    return checked
+
+
+def _as_objects(objects: ArrayLike | None, n_curves: int) -> NDArray[np.int64]:
+    if objects is None:
+        return np.arange(n_curves + 1)
+    checked = _as_offsets("objects", objects, n_curves)
+    if checked[0] != 0 or checked[-1] != n_curves:
+        raise ValueError(f"objects must rise from 0 to {n_curves}, the number of light curves")
     return checked
 
 
@@ -82,50 +88,55 @@ def update_many(
     magerr: ArrayLike,
     offsets: ArrayLike,
     *,
+    objects: ArrayLike | None = None,
     asof: ArrayLike | None = None,
     threads: int = 1,
 ) -> Updates:
-    """Features of n light curves as they stand, with and for the search states.
+    """Features of n objects with m light curves as they stand, with and for the search states.
 
     Light curve i is mjd, mag, magerr[offsets[i]:offsets[i + 1]], sorted by time (days, magnitudes); `offsets` has
-    n + 1 entries. `states[i]` is what an earlier update of the object returned, or None; it changes the cost, never
-    the result. Epochs later than `asof[i]` are ignored; a state that covers some of them is handed back as it is.
-    Releases the GIL.
+    m + 1 entries. Object j has the light curves objects[j] to objects[j + 1] - 1, one in each band; `objects` has n + 1
+    entries, None: every light curve is an object. The bands of an object have one period, which suits all: each has its
+    own mean and harmonics, and their chi2 are added. Bands that cannot be used alone are left out.
+
+    `states[j]` is what an earlier update of the object returned, or None; it changes the cost, never the result. Epochs
+    later than `asof[j]` are ignored; a state that covers some of them is handed back as it is. Releases the GIL.
     """
     mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
-    offsets = _as_offsets(offsets, mjd.size)
-    n = offsets.size - 1
+    offsets = _as_offsets("offsets", offsets, mjd.size)
+    m = offsets.size - 1
+    objects = _as_objects(objects, m)
+    n = objects.size - 1
     if len(states) != n:
-        raise ValueError(f"{len(states)} states for {n} light curves")
+        raise ValueError(f"{len(states)} states for {n} objects")
     until = np.full(n, np.inf) if asof is None else _as_floats(asof)
     if until.shape != (n,):
-        raise ValueError(f"asof must have one time per light curve, got {until.shape} for {n}")
+        raise ValueError(f"asof must have one time per object, got {until.shape} for {n}")
     # A state is a multiple of 8 bytes long; one that is not would break the alignment of those behind it.
     usable = [s if s is not None and len(s) % 8 == 0 else b"" for s in states]
     old = np.frombuffer(b"".join(usable), np.uint8)
     old_offsets = np.zeros(n + 1, np.int64)
     np.cumsum([len(s) for s in usable], out=old_offsets[1:])
     slots = np.empty(n + 1, np.int64)
-    plan_states(mjd, offsets, until, slots)
+    plan_states(mjd, offsets, objects, until, slots)
     new = np.empty(slots[-1], np.uint8)
-    features, profiles = np.full((n, N_FEATURES), np.nan), np.full((n, N_PROFILE), np.nan)
+    features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
     rows = np.full((n, N_COLUMNS), np.nan)
-    sizes, codes = np.empty(n, np.int64), np.empty(n, np.int64)
+    sizes, codes = np.empty(n, np.int64), np.empty(m, np.int64)
 
     def run(part: tuple[int, int]) -> None:
         a, b = part
-        update_batch(mjd, mag, magerr, offsets[a : b + 1], until[a:b], old, old_offsets[a : b + 1], new,
-                     slots[a : b + 1], features[a:b], profiles[a:b], rows[a:b], sizes[a:b], codes[a:b])  # fmt: skip
+        update_batch(mjd, mag, magerr, offsets, objects[a : b + 1], until[a:b], old, old_offsets[a : b + 1], new,
+                     slots[a : b + 1], features, profiles, rows[a:b], sizes[a:b], codes)  # fmt: skip
 
     _in_threads(run, n, threads)
-    reasons = [REASONS[code] for code in codes.tolist()]
     kept = zip(states, slots.tolist(), sizes.tolist(), strict=False)
     return Updates(
         features=features,
         profiles=profiles,
-        periods=[None if reason else period_from_row(row) for row, reason in zip(rows.tolist(), reasons, strict=True)],
+        reasons=[REASONS[code] for code in codes.tolist()],
+        periods=[period_from_row(row) if row[FREQUENCY] > 0 else None for row in rows.tolist()],
         states=[state if size < 0 else new[slot : slot + size].tobytes() for state, slot, size in kept],
-        reasons=reasons,
     )
 
 
@@ -151,32 +162,42 @@ def update(
 
 
 def extract_many(
-    mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, offsets: ArrayLike, *, parity: bool = False, threads: int = 1
+    mjd: ArrayLike,
+    mag: ArrayLike,
+    magerr: ArrayLike,
+    offsets: ArrayLike,
+    *,
+    objects: ArrayLike | None = None,
+    parity: bool = False,
+    threads: int = 1,
 ) -> Batch:
-    """Features and profiles of n light curves, without states; arguments as for `update_many`.
+    """Features and profiles of m light curves, without states; arguments as for `update_many`.
 
-    With `parity` the period is that of the published search, whatever it is worth, to feed the published network, which
-    knows no profile: it stays NaN.
+    With `parity` every light curve has the period of the published search, whatever it is worth, to feed the published
+    network, which knows no profile: it stays NaN.
     """
     mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
-    offsets = _as_offsets(offsets, mjd.size)
-    n = offsets.size - 1
-    features, profiles = np.full((n, N_FEATURES), np.nan), np.full((n, N_PROFILE), np.nan)
+    offsets = _as_offsets("offsets", offsets, mjd.size)
+    objects = _as_objects(objects, offsets.size - 1)
+    m = offsets.size - 1
+    features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
     if not parity:
         reasons: list[str | None] = []
-        for first in range(0, n, CHUNK):
-            part = offsets[first : first + CHUNK + 1]
-            found = update_many([None] * (part.size - 1), mjd, mag, magerr, part, threads=threads)
-            features[first : first + CHUNK], profiles[first : first + CHUNK] = found.features, found.profiles
+        for start in range(0, objects.size - 1, CHUNK):
+            part = objects[start : start + CHUNK + 1]
+            first, last = part[0], part[-1]
+            nothing, of_part = [None] * (part.size - 1), offsets[first : last + 1]
+            found = update_many(nothing, mjd, mag, magerr, of_part, objects=part - first, threads=threads)
+            features[first:last], profiles[first:last] = found.features, found.profiles
             reasons += found.reasons
         return Batch(features, profiles, reasons)
-    codes = np.empty(n, np.int64)
+    codes = np.empty(m, np.int64)
 
     def run(part: tuple[int, int]) -> None:
         a, b = part
         parity_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
 
-    _in_threads(run, n, threads)
+    _in_threads(run, m, threads)
     return Batch(features, profiles, [REASONS[code] for code in codes.tolist()])
 
 
@@ -188,3 +209,18 @@ def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool =
     if batch.reasons[0] is not None:
         raise UnusableLightCurve(batch.reasons[0])
     return np.asarray(batch.features[0])
+
+
+def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLike | None = None) -> Period:
+    """The period of one object, epochs (n,) in any order of time (days, magnitudes), in one band or by `band` (n,).
+
+    Bands share a period as in `update_many`. Raises UnusableLightCurve if none can be used.
+    """
+    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
+    names, number = np.unique(np.zeros(mjd.size) if band is None else np.asarray(band), return_inverse=True)
+    order = np.lexsort((mjd, number))
+    offsets = np.searchsorted(number[order], np.arange(names.size + 1))
+    found = update_many([None], mjd[order], mag[order], magerr[order], offsets, objects=[0, names.size])
+    if found.periods[0] is None:
+        raise UnusableLightCurve(found.reasons[-1] or "no_period" if found.reasons else "too_few_epochs")
+    return found.periods[0]

@@ -17,12 +17,15 @@ from features.folder import LightCurves, read_light_curves
 from features.stream import update_many
 
 NUMBERS = (*FEATURES, *PROFILE)
-CHUNK = 2000  # light curves between two saved parts; seconds of work
+CHUNK = 2000  # objects between two saved parts; seconds of work
 SHOWN = 20  # unusable light curves listed on the screen; the file has them all
 
 
 def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
-    found = update_many([None] * len(curves), curves.mjd, curves.mag, curves.magerr, curves.offsets, threads=threads)
+    objects = curves.objects
+    nothing, light_curves = [None] * (objects.size - 1), (curves.mjd, curves.mag, curves.magerr, curves.offsets)
+    found = update_many(nothing, *light_curves, objects=objects, threads=threads)
+    aliases = np.repeat([",".join(p.aliases) if p else "" for p in found.periods], np.diff(objects)).tolist()
     numbers = np.hstack([found.features, found.profiles])
     usable = [reason is None for reason in found.reasons]
     columns: dict[str, Any] = {
@@ -34,14 +37,19 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
     for i, name in enumerate(NUMBERS):
         values = numbers[:, i].tolist()
         columns[name] = [value if ok else None for value, ok in zip(values, usable, strict=True)]
-    columns["aliases"] = [",".join(p.aliases) if p else None for p in found.periods]
+    columns["aliases"] = [of_object if ok else None for of_object, ok in zip(aliases, usable, strict=True)]
     return columns
 
 
 def _begin(parts: Path, folder: Path, n_curves: int) -> None:
     """Keep the parts of an earlier run only if it was over the same input."""
     points = folder / "points.parquet"
-    job = {"points": str(points.resolve()), "bytes": points.stat().st_size, "light_curves": n_curves, "chunk": CHUNK}
+    job = {
+        "points": str(points.resolve()),
+        "bytes": points.stat().st_size,
+        "light_curves": n_curves,
+        "objects_a_part": CHUNK,
+    }
     note = parts / "job.json"
     if parts.is_dir() and (not note.is_file() or json.loads(note.read_text()) != job):
         shutil.rmtree(parts)

@@ -76,7 +76,7 @@ def default_cache() -> Path:
 
 
 def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
-    """Features of every light curve with at least MIN_EPOCHS points.
+    """Features of every light curve with at least MIN_EPOCHS points; those of one object have one period.
 
     With a cache folder, a set of light curves that this version of the feature code has seen before is not computed
     again. Raises ModelError for a cache folder that cannot be written.
@@ -84,13 +84,16 @@ def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int 
     long = curves.epochs >= MIN_EPOCHS
     usable = curves.keep(np.repeat(long, curves.epochs))
     offsets = np.concatenate([[0], np.cumsum(curves.epochs[long])])
+    owner, epochs = curves.owner[long], curves.epochs[long]
+    objects = np.append(np.unique(owner, return_index=True)[1], len(owner))
 
     def compute() -> Floats:
-        found = features.extract_many(usable.mjd, usable.mag, usable.magerr, offsets, threads=threads)
+        light_curves = usable.mjd, usable.mag, usable.magerr, offsets
+        found = features.extract_many(*light_curves, objects=objects, threads=threads)
         return np.hstack([found.features, found.profiles])
 
     values = cached(cache, _code(), usable, compute) if cache else compute()
-    owner, epochs, good = curves.owner[long], curves.epochs[long], ~np.isnan(values[:, 0])
+    good = ~np.isnan(values[:, 0])
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=object)
     for number in np.flatnonzero(~good):  # few, and found out at once
         points = slice(offsets[number], offsets[number + 1])
@@ -108,7 +111,7 @@ def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[]
     what: says what is computed and by which code; another text is another file.
     """
     digest = hashlib.sha256(what.encode())
-    for array in (curves.offsets, curves.mjd, curves.mag, curves.magerr):
+    for array in (curves.owner, curves.offsets, curves.mjd, curves.mag, curves.magerr):
         digest.update(np.ascontiguousarray(array).tobytes())
     path = cache / f"{digest.hexdigest()[:32]}.npy"
     with suppress(OSError, ValueError, EOFError):  # not there, or damaged

@@ -51,8 +51,8 @@ def main() -> None:
         )
         for change in changes:
             old = stored[change.object_id]
-            states = {**old.search_states, **change.search_states}
-            stored[change.object_id] = Stored(merge([old.epochs, change.new_epochs]), states)
+            state = change.search_state or old.search_state
+            stored[change.object_id] = Stored(merge([old.epochs, change.new_epochs]), state)
     table = Table(
         "stage", "ms an alert", title=f"{len(packets):,} alerts of {np.mean([*map(len, packets)]) / 1e3:.0f} kB"
     )

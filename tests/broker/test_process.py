@@ -77,12 +77,15 @@ def test_constant_magnitudes_have_a_reason(classifier: Classifier) -> None:
     assert outcome.reason == "constant_magnitude"
 
 
-def test_an_i_band_does_not_change_the_answer(classifier: Classifier) -> None:
-    g = light_curve(40)
-    (alone,) = run([alert(g)], None, classifier)
-    (with_i,) = run([alert(merge([g, light_curve(40, "i", seed=2)]))], None, classifier)
-    np.testing.assert_array_equal(alone.probabilities, with_i.probabilities)
-    assert [band.band for band in with_i.bands] == ["g", "i"]
+def test_an_i_band_helps_to_find_the_period_and_is_no_more_asked_about(classifier: Classifier) -> None:
+    both = merge([light_curve(40), light_curve(40, "i", seed=2)])
+    (outcome,) = run([alert(both)], None, classifier)
+    g, i = outcome.bands
+    assert (g.band, i.band, g.period) == ("g", "i", i.period)
+    mjd, mag, magerr = (both[name].astype(np.float64) for name in ("mjd", "mag", "magerr"))
+    found = features.extract_many(mjd, mag, magerr, [0, 40, 80], objects=[0, 2])
+    of_g = np.hstack([found.features, found.profiles])[:1]
+    np.testing.assert_array_equal(outcome.probabilities, classifier.classify(of_g, np.array([40]), np.array([0]))[0])
 
 
 def test_an_alert_is_classified_from_epochs_no_later_than_its_own(classifier: Classifier) -> None:
@@ -96,18 +99,21 @@ def test_an_alert_is_classified_from_epochs_no_later_than_its_own(classifier: Cl
 
 
 def test_batches_and_states_change_nothing(classifier: Classifier) -> None:
-    """One alert at a time with the states kept, or all in one batch: the same answers to the last bit."""
-    curves = {name: light_curve(45, seed=seed) for seed, name in enumerate("abc", 1)}
-    alerts = [alert(curve[n : n + 1], name) for n in range(45) for name, curve in curves.items()]
+    """Two bands, one alert at a time with the states kept, or all in one batch: the same answers to the last bit."""
+    curves = {
+        name: np.sort(merge([light_curve(45, seed=seed), light_curve(45, "r", seed=10 + seed)]), order="mjd")
+        for seed, name in enumerate("abc", 1)
+    }
+    alerts = [alert(curve[n : n + 1], name) for n in range(90) for name, curve in curves.items()]
     stored = {name: Stored(np.empty(0, EPOCH)) for name in curves}
     one_by_one = []
     for single in alerts:
         outcomes, (change,) = process([single], stored, classifier, min_epochs=20)
         one_by_one += outcomes
         old = stored[single.object_id]
-        states = {**old.search_states, **change.search_states}
-        stored[single.object_id] = Stored(merge([old.epochs, change.new_epochs]), states)
-    assert all(entry.search_states for entry in stored.values())
+        state = change.search_state or old.search_state
+        stored[single.object_id] = Stored(merge([old.epochs, change.new_epochs]), state)
+    assert all(entry.search_state for entry in stored.values())
     together = run(alerts, None, classifier)
     for one, other in zip(one_by_one, together, strict=True):
         assert (one.reason, [b.epochs for b in one.bands]) == (other.reason, [b.epochs for b in other.bands])

@@ -131,7 +131,8 @@ def test_state_saves_the_search() -> None:
     shares = []
     for n in range(250, 300):
         new = np.empty(20000, np.uint8)
-        size = period_and_state(mjd, mag, magerr, n, state, new, row)
+        offsets, one_band = np.array([0, mjd.size]), np.array([0])
+        size = period_and_state(mjd, mag, magerr, offsets, np.array([n]), one_band, state, new, row)
         state = new[:size]
         shares.append(row[LOOKED_AT])
     assert np.mean(shares[1:]) < 0.2
@@ -161,6 +162,102 @@ def test_a_batch_is_its_light_curves_whatever_the_threads() -> None:
     assert extracted.reasons == one.reasons
 
 
+def two_bands(kind: str, n: int, baseline: float, seed: int) -> list[Arrays]:
+    """A star with a period of 0.6 d seen in two bands: more often in the second, in the first fainter and later on."""
+    curves = []
+    for number, n_epochs in enumerate((n // 2, n)):
+        rng = np.random.default_rng([seed, number])
+        curve = sources.light_curve(kind, n_epochs, baseline, rng)
+        curves.append(arrays(curve))
+    (mjd, mag, magerr), other = curves
+    return [(mjd + 30.1, mag + 0.7, magerr), other]
+
+
+def together(states: list[bytes | None], bands: list[Arrays], asof: float = np.inf) -> features.Updates:
+    mjd, mag, magerr = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    offsets = np.cumsum([0, *(band[0].size for band in bands)])
+    return features.update_many(states, mjd, mag, magerr, offsets, objects=[0, len(bands)], asof=[asof])
+
+
+def same_object(a: features.Updates, b: features.Updates) -> bool:
+    numbers = a.features.tobytes() + a.profiles.tobytes()
+    return numbers == b.features.tobytes() + b.profiles.tobytes() and a.periods == b.periods and a.reasons == b.reasons
+
+
+@pytest.mark.parametrize("kind", sources.KINDS)
+def test_growing_object_in_two_bands(kind: str) -> None:
+    """Epochs of both bands in the order of time; the first band joins late."""
+    bands = two_bands(kind, 100, 300.0, seed=8)
+    everything = np.sort(np.concatenate([band[0] for band in bands]))
+    state: bytes | None = None
+    for until in everything[30::4]:
+        seen = [head(band, int(np.searchsorted(band[0], until, side="right"))) for band in bands]
+        streamed, fresh = together([state], seen), together([None], seen)
+        assert same_object(streamed, fresh)
+        assert same_object(together([state], bands, until), fresh)
+        state = streamed.states[0]
+
+
+def test_a_state_belongs_to_its_bands() -> None:
+    """Epochs that change bands are other epochs: with fewer free amplitudes chi2 rises, with more it falls."""
+    bands = two_bands("noise", 120, 300.0, seed=9)
+    merged = tuple(np.concatenate(parts) for parts in zip(*bands, strict=True))
+    order = np.argsort(merged[0])
+    one_band = [(merged[0][order], merged[1][order], merged[2][order])]
+    for before, after in ((bands, bands[::-1]), (bands, bands[1:]), (one_band, bands), (bands, one_band)):
+        assert same_object(together(together([None], before).states, after), together([None], after))
+
+
+def test_state_of_two_bands_saves_the_search() -> None:
+    mjd, mag, magerr = (np.concatenate(parts) for parts in zip(*two_bands("noise", 200, 1000.0, 3), strict=True))
+    offsets, bands = np.array([0, 100, 300]), np.array([0, 1])
+    state, row, shares = np.zeros(0, np.uint8), np.empty(N_COLUMNS), []
+    for n in range(150, 200):
+        new = np.empty(20000, np.uint8)
+        size = period_and_state(mjd, mag, magerr, offsets, np.array([n // 2, n]), bands, state, new, row)
+        state = new[:size]
+        shares.append(row[LOOKED_AT])
+    assert np.mean(shares[1:]) < 0.2
+
+
+def test_bands_share_a_period_and_nothing_else() -> None:
+    rng = np.random.default_rng(11)
+    period, bands = 0.61234, []
+    for n, amplitude in ((30, 0.5), (45, 0.3)):
+        mjd = np.sort(rng.uniform(0, 300, n))
+        bands.append((mjd, amplitude * np.sin(2 * np.pi * mjd / period) + 0.05 * rng.normal(size=n), np.full(n, 0.05)))
+    found = together([None], bands)
+    (joint,) = found.periods
+    assert joint is not None
+    assert joint.n_epochs == 75
+    assert round(joint.harmonic * joint.period / period, 3) == round(joint.harmonic)
+    assert (found.features[:, features.FEATURES.index("period")] == joint.period).all()
+    assert (found.profiles[0, :3] == found.profiles[1, :3]).all()  # of the search
+    assert found.features[0, 0] > 1.4 * found.features[1, 0]  # amplitude
+    names = np.repeat(["b", "a"], [30, 45])
+    mjd, mag, magerr = (np.concatenate(parts) for parts in zip(*bands, strict=True))
+    assert features.find_period(mjd, mag, magerr, names) == together([None], bands[::-1]).periods[0]
+
+
+def test_a_band_that_cannot_be_used_does_no_harm() -> None:
+    good = simulated("rrab")
+    alone = features.update(None, *good)
+    constant = good[0], np.full(good[0].size, 15.0), good[2]
+    far = simulated("rrc", good[0].size // 2)
+    for other, reason in (
+        (constant, "constant_magnitude"),
+        (head(good, 3), "too_few_epochs"),
+        ((far[0] + 30_000, far[1], far[2]), "baseline_too_long"),
+    ):
+        found = together([None], [other, good])
+        assert found.reasons == [reason, None]
+        assert found.periods == [alone.period]
+        assert found.features[1].tobytes() == alone.features.tobytes()
+        assert np.isnan(found.features[0]).all()
+    both = together([None], [constant, head(good, 3)])
+    assert (both.reasons, both.periods, both.states) == (["constant_magnitude", "too_few_epochs"], [None], [None])
+
+
 def test_extract_takes_any_order_and_single_precision() -> None:
     mjd, mag, magerr = simulated("cepheid")
     order = np.random.default_rng(4).permutation(mjd.size)
@@ -175,11 +272,13 @@ def test_empty_batch() -> None:
 
 
 def test_wrong_arguments_say_what_is_wrong() -> None:
-    with pytest.raises(ValueError, match="1 states for 2"):
+    with pytest.raises(ValueError, match="1 states for 2 objects"):
         features.update_many([None], [1.0, 2.0], [1.0, 2.0], [0.1, 0.1], [0, 1, 2])
     with pytest.raises(ValueError, match="one length"):
         features.update(None, [1.0, 2.0], [1.0], [0.1, 0.1])
     with pytest.raises(ValueError, match="offsets"):
         features.extract_many([1.0], [1.0], [0.1], [0, 5])
+    with pytest.raises(ValueError, match="objects"):
+        features.extract_many([1.0], [1.0], [0.1], [0, 1], objects=[0])
     with pytest.raises(ValueError, match="asof"):
         features.update_many([None], [1.0], [1.0], [0.1], [0, 1], asof=[1.0, 2.0])

@@ -19,27 +19,27 @@ def store(url: str) -> LightCurves:
     return LightCurves(redis.Redis.from_url(url), "ztf", time_to_live_s=400 * DAY_S)
 
 
-def append(light_curves: LightCurves, object_id: str, new: Epochs, states: dict[str, bytes] | None = None) -> None:
+def append(light_curves: LightCurves, object_id: str, new: Epochs, state: bytes | None = None) -> None:
     stored = light_curves.read([object_id])
-    change = Change(object_id, merge_into(stored[object_id].epochs, [new])[1], states or {})
+    change = Change(object_id, merge_into(stored[object_id].epochs, [new])[1], state)
     light_curves.write([change], stored)
 
 
 def test_an_unknown_object_is_empty(redis_url: str) -> None:
     stored = store(redis_url).read(["nobody"])["nobody"]
-    assert (stored.epochs.size, stored.search_states, list(stored.chunks)) == (0, {}, [])
+    assert (stored.epochs.size, stored.search_state, list(stored.chunks)) == (0, None, [])
 
 
 def test_what_was_written_is_read(redis_url: str) -> None:
     light_curves = store(redis_url)
-    append(light_curves, "a", epochs(59001.0, 59000.0), {"g": b"state"})
-    append(light_curves, "a", epochs(59002.0, 59000.0, band="r"), {"r": b"other"})
+    append(light_curves, "a", epochs(59001.0, 59000.0), b"state")
+    append(light_curves, "a", epochs(59002.0, 59000.0, band="r"))
     append(light_curves, "b", epochs(59009.0))
     found = light_curves.read(["a", "b", "a"])
     assert (
         found["a"].epochs.tobytes() == merge([epochs(59000.0, 59001.0), epochs(59000.0, 59002.0, band="r")]).tobytes()
     )
-    assert found["a"].search_states == {"g": b"state", "r": b"other"}
+    assert (found["a"].search_state, found["b"].search_state) == (b"state", None)
     assert found["b"].epochs["mjd"].tolist() == [59009.0]
 
 
@@ -70,7 +70,7 @@ def test_a_compaction_that_comes_late_spares_what_others_wrote(redis_url: str) -
     seen_by_slow = slow.read(["a"])
     append(fast, "a", epochs(59100.0))  # compacts
     append(fast, "a", epochs(59101.0))
-    slow.write([Change("a", epochs(59102.0), {})], seen_by_slow)
+    slow.write([Change("a", epochs(59102.0), None)], seen_by_slow)
     assert slow.read(["a"])["a"].epochs["mjd"].tolist() == [
         *(59000.0 + d for d in range(33)),
         59100.0,
@@ -80,7 +80,7 @@ def test_a_compaction_that_comes_late_spares_what_others_wrote(redis_url: str) -
 
 
 def test_everything_expires(redis_url: str) -> None:
-    append(store(redis_url), "a", epochs(59000.0), {"g": b"state"})
+    append(store(redis_url), "a", epochs(59000.0), b"state")
     client = redis.Redis.from_url(redis_url)
     keys = client.keys()
     assert len(keys) == 2
@@ -89,7 +89,7 @@ def test_everything_expires(redis_url: str) -> None:
 
 
 def test_the_keys_of_an_object_share_a_hash_slot(redis_url: str) -> None:
-    append(store(redis_url), "a", epochs(59000.0), {"g": b"state"})
+    append(store(redis_url), "a", epochs(59000.0), b"state")
     assert len({key[: key.index(b"}")] for key in redis.Redis.from_url(redis_url).scan_iter()}) == 1
 
 

@@ -1,8 +1,12 @@
 """From labelled light curves to a training set: what is used, and what is left out and named."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 
-from models import lightcurves, survey
+from features import FEATURES
+from models import lightcurves, survey, tables
 from models.lightcurves import BandLightCurves
 
 EPOCHS = 40
@@ -44,3 +48,13 @@ def test_of_repeated_light_curves_one_is_used_and_none_where_the_labels_differ()
     assert not set(found.repeated) & set(found.table.object_id.tolist())
     assert found.dropped == {"RRC": 2}
     assert found.strange.object_id.tolist() == ["few"]
+
+
+def test_the_bands_of_an_object_have_one_period_and_another_object_its_own(tmp_path: Path) -> None:
+    both = curves().select(np.arange(2))  # the same star under two names
+    both.mag[:EPOCHS] = 15 + np.random.default_rng(1).normal(0, 0.3, EPOCHS)
+    as_bands = replace(both, owner=np.zeros(2, dtype=np.int64), band=np.array(["b", "r"]))
+    period = FEATURES.index("period")
+    for found, shared in ((as_bands, True), (both, False), (as_bands, True)):
+        of_rows = tables.extract(found, cache=tmp_path).features[:, period]
+        assert (of_rows[0] == of_rows[1]) == shared
