@@ -63,8 +63,14 @@ CLEARLY_NOT, SHARE_KEPT, UNDONE_FROM = -2.0, 0.8, 1.2  # the last in 1/d
 
 @kernel
 def epochs_per_band(data: Data) -> float:
-    """What N stands for in N ln(chi2 ratio): every band has its own coefficients, so evidence counts per band."""
-    return data[0].size / data[4].size
+    """What N stands for in N ln(chi2 ratio): how many epochs the band of an epoch has, on average.
+
+    Every band has its own coefficients, so evidence counts per band; a band of few epochs weighs little.
+    """
+    starts, squares = data[3], 0.0
+    for band in range(starts.size - 1):
+        squares += (starts[band + 1] - starts[band]) ** 2
+    return float(squares / starts[-1])
 
 
 @kernel

@@ -123,3 +123,10 @@ def test_three_outliers_in_a_hundred_epochs_seldom_change_the_period() -> None:
 def test_gain_is_a_log_likelihood_ratio() -> None:
     assert choose.gain_of(100, 0.75, 0.5) == pytest.approx(100 * np.log(2))
     assert np.isfinite(choose.gain_of(100, 1.0, 1.0))
+
+
+def test_a_band_of_few_epochs_weighs_little() -> None:
+    curve = light_curve("rrab", 240, 500.0, np.random.default_rng(3))
+    for starts, expected in (([0, 240], 240), ([0, 120, 240], 120), ([0, 40, 240], (40**2 + 200**2) / 240)):
+        data, _ = weighed(curve.mjd - curve.mjd[0], curve.mag, curve.magerr, np.array(starts))
+        assert choose.epochs_per_band(data) == pytest.approx(expected)
