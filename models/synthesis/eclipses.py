@@ -17,6 +17,8 @@ EARLY_CONTACT_SHARE = 0.35
 POOR_CONTACT_SHARE = 0.25
 ECCENTRIC_SHARE = 0.6
 MAX_ECCENTRICITY = 0.6
+# Of detached pairs: as ASAS's ED and Catalina's EA look when folded (tests/benchmarks/eclipses.py).
+TWIN_SHARE, FAINTEST_SURFACE = 0.3, 0.02
 
 
 def eclipsing(rng: np.random.Generator, label: str, n: int) -> Folded:
@@ -117,7 +119,7 @@ def _detached(rng: np.random.Generator) -> tuple[float, Binary, float]:
         fill1=min(0.9, 2.0 * radius),
         fill2=min(0.9, 2.0 * radius * ratio),
         contact=0.0,
-        surface_ratio=float(np.clip(ratio ** rng.uniform(0.0, 7.0), 0.02, 1.3)),
+        surface_ratio=1.0 if rng.random() < TWIN_SHARE else rng.uniform(FAINTEST_SURFACE, 1.0),
         inclination=float(np.arccos(rng.uniform(0.0, chance))),
         limb=rng.uniform(0.3, 0.7),
         gravity=rng.uniform(0.3, 1.0),

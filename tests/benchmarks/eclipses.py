@@ -1,0 +1,103 @@
+"""Synthetic eclipsing binaries beside real ones, folded: python -m tests.benchmarks.eclipses docs/eclipses.png"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from features.folder import LightCurves, read_light_curves, read_published
+from features.profile import FROM_SEARCH, PROFILE, profile_given_period
+from models.synthesis.eclipses import eclipsing
+from models.synthesis.lightcurves import Epochs
+
+Floats = npt.NDArray[np.float64]
+
+# What the source learns as a class of binaries, and the stars of real catalogues that it should look like.
+PAIRS = {
+    "EB_EC": (("asas", "EC"), ("catalina", "EW")),
+    "EB_ESD": (("asas", "ESD"),),
+    "EB_ED": (("asas", "ED"), ("catalina", "EA")),
+}
+STARS, MIN_EPOCHS = 400, 100  # of each kind
+MIN_RANGE = 8.0  # of the middle 96 % of the magnitudes, in units of the median error: shapes that can be seen
+BINS = 40  # of a cycle
+NUMBERS = ("fitted_range", "second_depth", "median_level", "faint_share", "odd_share", "eclipse_share")
+SEED = 1
+
+
+class Folds:
+    """Folded and normalised curves (stars, BINS), minimum at 0, and the profiles (stars, 20) of some binaries."""
+
+    def __init__(self) -> None:
+        self.curves: list[Floats] = []
+        self.profiles: list[Floats] = []
+
+    def add(self, mjd: Floats, mag: Floats, magerr: Floats, period: float) -> None:
+        """Takes in one light curve, if its shape can be seen."""
+        if np.ptp(np.percentile(mag, [2, 98])) < MIN_RANGE * np.median(magerr):
+            return
+        which = (mjd / period % 1 * BINS).astype(int)
+        curve = np.array([np.median(mag[which == one]) if (which == one).any() else np.nan for one in range(BINS)])
+        curve = np.roll(curve, -int(np.nanargmax(curve)))
+        bright = np.nanpercentile(curve, 5)
+        profile = np.empty(len(PROFILE) - FROM_SEARCH)
+        profile_given_period(mjd - mjd[0], mag, magerr, 1 / period, profile)
+        self.curves.append((curve - bright) / (curve[0] - bright))
+        self.profiles.append(profile)
+
+    def numbers(self, name: str) -> Floats:
+        """One number of the profile, of all stars."""
+        return np.array(self.profiles)[:, PROFILE.index(name) - FROM_SEARCH]
+
+
+def _compare(curves: LightCurves, published: dict[str, tuple[str, float]], real: str, made: str) -> tuple[Folds, Folds]:
+    """Real stars of a class, and synthetic ones at the epochs and with the errors of the same stars."""
+    rng = np.random.default_rng(SEED)
+    of_class = [i for i, name in enumerate(curves.object_ids.tolist()) if published[name][0] == real]
+    long = [i for i in of_class if curves.offsets[i + 1] - curves.offsets[i] >= MIN_EPOCHS]
+    found, synthetic = Folds(), Folds()
+    stars = eclipsing(rng, made, STARS)
+    for number, i in enumerate(rng.choice(long, min(STARS, len(long)), replace=False)):
+        part = slice(curves.offsets[i], curves.offsets[i + 1])
+        mjd, mag, magerr = curves.mjd[part], curves.mag[part], curves.magerr[part]
+        found.add(mjd, mag, magerr, published[curves.object_ids[i]][1])
+        one = type(stars)(stars.period[[number]], stars.shape[[number]], stars.start[[number]])
+        drawn = one.mag(Epochs(mjd, np.array([0, mjd.size]))) + magerr * rng.normal(size=mjd.size)
+        synthetic.add(mjd, drawn, magerr, stars.period[number])
+    return found, synthetic
+
+
+def main(picture: Path) -> None:
+    """Prints 16, 50 and 84 % of some numbers of the profile, and draws the folded curves."""
+    data = Path(os.environ.get("STARSIEVE_DATA", "../shared/data")) / "lightcurves"
+    columns = [(made, *one) for made, several in PAIRS.items() for one in several]
+    figure = Figure(figsize=(3.2 * len(columns), 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    table = Table("16 / 50 / 84 %", *NUMBERS, title="real and synthetic eclipsing binaries")
+    phase = np.arange(BINS) / BINS
+    for axes, (made, survey, real) in zip(figure.subplots(1, len(columns), sharey=True), columns, strict=True):
+        folder = data / survey
+        pair = _compare(read_light_curves(folder), read_published(folder), real, made)
+        for folds, name, colour in zip(pair, (f"{survey} {real}", f"synthetic {made}"), ("C0", "C1"), strict=True):
+            quantiles = {number: np.percentile(folds.numbers(number), [16, 50, 84]) for number in NUMBERS}
+            table.add_row(
+                f"{name} ({len(folds.curves)})", *(" ".join(f"{x:.2f}" for x in quantiles[n]) for n in NUMBERS)
+            )
+            low, middle, high = np.nanpercentile(np.array(folds.curves), [16, 50, 84], axis=0)
+            axes.plot(phase, middle, colour, label=name)
+            axes.fill_between(phase, low, high, color=colour, alpha=0.2)
+        axes.set(xlabel="phase from the minimum", ylim=(1.05, -0.15))
+        axes.legend(fontsize="x-small", loc="lower center")
+    figure.axes[0].set_ylabel("depth, of the deepest")
+    figure.savefig(picture, dpi=80, metadata={"Software": None})
+    Console(width=160).print(table)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
