@@ -19,10 +19,10 @@ BRIGHTNESS = (13.0, 19.5)
 OWN_BRIGHTNESS = {"QSO": (15.5, 20.0)}
 FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
 # Amplitude in g and r over that in the band of the original; they set no more than amplitudes. RR Lyrae: A_g / A_r is
-# 1.4 for 45 stars in table 2 of Sesar et al. 2010 (ApJ 708, 717), A_V / A_I 1.7 for 91 in table 4 of Martinez-Vazquez et
-# al. 2016 (MNRAS 462, 4349). Quasars: wavelength^-0.479 (MacLeod et al. 2010, ApJ 721, 1014). Spots: 15 to 20 % more in g
-# than in r, as between black bodies. Eclipses: equal. From memory, with no table at hand: Catalina's unfiltered band
-# against V, Cepheids, delta Scuti stars and giants.
+# 1.4 for 45 stars in table 2 of Sesar et al. 2010 (ApJ 708, 717), A_V / A_I is 1.7 for 91 in table 4 of
+# Martinez-Vazquez et al. 2016 (MNRAS 462, 4349). Quasars: wavelength^-0.479 (MacLeod et al. 2010, ApJ 721, 1014).
+# Spots: 15 to 20 % more in g than in r, as between black bodies. Eclipses: equal. From memory, with no table at hand:
+# Catalina's unfiltered band against V, Cepheids, delta Scuti stars and giants.
 SCALE_V = {
     "RRAB": (1.22, 0.87),
     "RRC": (1.22, 0.87),
