@@ -11,19 +11,21 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from features.folder import LightCurves, read_light_curves, read_published
+from features.folder import read_light_curves, read_published
 from features.profile import FROM_SEARCH, PROFILE, profile_given_period
 from models.synthesis.eclipses import eclipsing
 from models.synthesis.lightcurves import Epochs
 
 Floats = npt.NDArray[np.float64]
 
-# What the source learns as a class of binaries, and the stars of real catalogues that it should look like.
-PAIRS = {
-    "EB_EC": (("asas", "EC"), ("catalina", "EW")),
-    "EB_ESD": (("asas", "ESD"),),
-    "EB_ED": (("asas", "ED"), ("catalina", "EA")),
-}
+# What the source learns as a class of binaries, and the survey and class of the real stars that it should look like.
+PAIRS = (
+    ("EB_EC", "asas", "EC"),
+    ("EB_EC", "catalina", "EW"),
+    ("EB_ESD", "asas", "ESD"),
+    ("EB_ED", "asas", "ED"),
+    ("EB_ED", "catalina", "EA"),
+)
 STARS, MIN_EPOCHS = 400, 100  # of each kind
 MIN_RANGE = 8.0  # of the middle 96 % of the magnitudes, in units of the median error: shapes that can be seen
 BINS = 40  # of a cycle
@@ -56,8 +58,9 @@ class Folds:
         return np.array(self.profiles)[:, PROFILE.index(name) - FROM_SEARCH]
 
 
-def _compare(curves: LightCurves, published: dict[str, tuple[str, float]], real: str, made: str) -> tuple[Folds, Folds]:
+def compare(folder: Path, real: str, made: str) -> tuple[Folds, Folds]:
     """Real stars of a class, and synthetic ones at the epochs and with the errors of the same stars."""
+    curves, published = read_light_curves(folder), read_published(folder)
     rng = np.random.default_rng(SEED)
     of_class = [i for i, name in enumerate(curves.object_ids.tolist()) if published[name][0] == real]
     long = [i for i in of_class if curves.offsets[i + 1] - curves.offsets[i] >= MIN_EPOCHS]
@@ -76,14 +79,12 @@ def _compare(curves: LightCurves, published: dict[str, tuple[str, float]], real:
 def main(picture: Path) -> None:
     """Prints 16, 50 and 84 % of some numbers of the profile, and draws the folded curves."""
     data = Path(os.environ.get("STARSIEVE_DATA", "../shared/data")) / "lightcurves"
-    columns = [(made, *one) for made, several in PAIRS.items() for one in several]
-    figure = Figure(figsize=(3.2 * len(columns), 3.4), layout="constrained")
+    figure = Figure(figsize=(3.2 * len(PAIRS), 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     table = Table("16 / 50 / 84 %", *NUMBERS, title="real and synthetic eclipsing binaries")
     phase = np.arange(BINS) / BINS
-    for axes, (made, survey, real) in zip(figure.subplots(1, len(columns), sharey=True), columns, strict=True):
-        folder = data / survey
-        pair = _compare(read_light_curves(folder), read_published(folder), real, made)
+    for axes, (made, survey, real) in zip(figure.subplots(1, len(PAIRS), sharey=True), PAIRS, strict=True):
+        pair = compare(data / survey, real, made)
         for folds, name, colour in zip(pair, (f"{survey} {real}", f"synthetic {made}"), ("C0", "C1"), strict=True):
             quantiles = {number: np.percentile(folds.numbers(number), [16, 50, 84]) for number in NUMBERS}
             table.add_row(
