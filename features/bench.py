@@ -23,7 +23,7 @@ from features.grid import SHORTEST_PERIOD, grid_of
 from features.profile import FROM_SEARCH, profile_given_period
 from features.simulated import KINDS, PERIODIC, LightCurve, cadence, light_curve
 from features.statistics import features_given_period
-from features.stream import find_period, update
+from features.stream import find_period, update, update_many
 
 Floats = NDArray[np.float64]
 SEED = 7
@@ -31,6 +31,7 @@ PEER_LOG2_FREQUENCIES = {1000.0: 18, 3000.0: 19}  # light-curve's grids have a p
 EPOCHS = 200
 STARS_PER_KIND = 8
 FIRST, LAST = 30, 400  # epochs of the stream
+FIRST_OF_TWO = 60  # epochs in two bands together
 TOLERANCE = 0.01  # relative, of a right period
 FIRST_CALL = "import features, numpy as n; t = n.arange(50.0); features.update(None, t, n.sin(t), 0.1 + 0 * t)"
 
@@ -134,6 +135,35 @@ def _measure_stream(baseline: float) -> dict[str, Any]:
     }
 
 
+def _measure_two_bands(baseline: float) -> dict[str, Any]:
+    """Grow objects whose epochs are in either of two bands; a search of both, and one of the new epoch's band alone."""
+    rng = np.random.default_rng(SEED)
+    times: dict[str, list[float]] = {"both": [], "alone": []}
+    different = 0
+    for kind in KINDS:
+        curve = light_curve(kind, LAST, baseline, rng)
+        band = rng.integers(2, size=LAST)
+        state: bytes | None = None
+        states: list[bytes | None] = [None, None]
+        for n in range(FIRST_OF_TWO, LAST + 1):
+            order = np.argsort(band[:n], kind="stable")
+            seen = curve.mjd[order], curve.mag[order], curve.magerr[order]
+            offsets = np.array([0, np.count_nonzero(band[:n] == 0), n])
+            start = time.thread_time()
+            streamed = update_many([state], *seen, offsets, objects=[0, 2])
+            times["both"].append(1e3 * (time.thread_time() - start))
+            state = streamed.states[0]
+            fresh = update_many([None], *seen, offsets, objects=[0, 2])
+            different += streamed.features.tobytes() != fresh.features.tobytes() or streamed.periods != fresh.periods
+            new = band[n - 1]
+            part = slice(offsets[new], offsets[new + 1])
+            start = time.thread_time()
+            states[new] = update(states[new], *(column[part] for column in seen)).state
+            times["alone"].append(1e3 * (time.thread_time() - start))
+    means = {name: float(np.mean(of_steps)) for name, of_steps in times.items()}
+    return {"steps": len(times["both"]), "steps_unlike_full_search": different, **means}
+
+
 def _thinned(curve: LightCurve) -> tuple[Floats, Floats, Floats]:
     """EPOCHS epochs over the whole baseline."""
     chosen = np.linspace(0, curve.mjd.size - 1, EPOCHS).astype(int)
@@ -200,6 +230,8 @@ def measure_speed(console: Console) -> dict[str, Any]:
         results[f"search_{baseline:.0f}"] = _measure_search(baseline)
         console.print(f"stream, {baseline:.0f} d")
         results[f"stream_{baseline:.0f}"] = _measure_stream(baseline)
+    console.print("stream, two bands, 1000 d")
+    results["two_bands"] = _measure_two_bands(1000.0)
     results |= _measure_features()
     console.print("first calls")
     results["first_call"] = _measure_first_calls()
@@ -233,6 +265,13 @@ def speed_table(results: dict[str, Any]) -> Table:
         table.add_row(
             f"  state, N = {EPOCHS}", f"{stream['state_bytes']} bytes", {1000: "4 kB", 3000: "10 kB"}[baseline]
         )
+    two = results["two_bands"]
+    table.add_row(
+        f"an object in two bands, N = {FIRST_OF_TWO}-{LAST} in all, 1000 d",
+        f"mean {two['both']:.2f} ms, of the new epoch's band alone {two['alone']:.2f} ms",
+        "",
+    )
+    table.add_row("  unlike a full search", f"{two['steps_unlike_full_search']} of {two['steps']}", "0")
     table.add_row(f"16 features given the period, N = {EPOCHS}", f"{results['features_us']:.1f} us", "20 us")
     table.add_row("  the profile", f"{results['profile_us']:.1f} us", "")
     first = results["first_call"]

@@ -10,6 +10,7 @@ def test_benchmark_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench, "STARS_PER_KIND", 1)
     monkeypatch.setattr(bench, "LAST", 260)
     monkeypatch.setattr(bench, "FIRST", 230)
+    monkeypatch.setattr(bench, "FIRST_OF_TWO", 230)
     monkeypatch.setattr(bench, "_measure_first_calls", lambda: {"after_installation_s": 30.0, "warm_s": 0.5})
     results = bench.measure_speed(Console(quiet=True))
     for baseline in (1000, 3000):
@@ -19,4 +20,6 @@ def test_benchmark_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         assert stream["third_pass_equals_second"]
         assert search["starsieve"]["right"] >= search["light_curve"]["right"]
     assert stream["state_bytes"] <= 10_000
-    assert bench.speed_table(results).row_count == 14
+    assert results["two_bands"]["steps"] == 10 * 31
+    assert results["two_bands"]["steps_unlike_full_search"] == 0
+    assert bench.speed_table(results).row_count == 16
