@@ -58,6 +58,42 @@ def test_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np
         assert np.isnan(fresh.profiles).all()
 
 
+@settings(COSTLY, max_examples=50)
+@given(st.lists(light_curves(), max_size=4))
+def test_bands_of_an_object_have_reasons_or_finite_features(
+    bands: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
+) -> None:
+    def update(state: bytes | None, epochs: list[tuple[np.ndarray, ...]]) -> features.Updates:
+        columns = [np.concatenate([np.empty(0), *column]) for column in zip(*epochs, strict=True)] or [np.empty(0)] * 3
+        offsets = np.cumsum([0, *(band[0].size for band in epochs)])
+        return features.update_many([state], *columns, offsets, objects=[0, len(epochs)])
+
+    earlier = [tuple(column[: column.size - column.size // 10] for column in band) for band in bands]
+    fresh, streamed = update(None, bands), update(update(None, earlier).states[0], bands)
+    assert (
+        streamed.features.tobytes() + streamed.profiles.tobytes() == fresh.features.tobytes() + fresh.profiles.tobytes()
+    )
+    assert (streamed.reasons, streamed.periods) == (fresh.reasons, fresh.periods)
+    good = np.array([reason is None for reason in fresh.reasons], dtype=bool)
+    assert np.isfinite(fresh.features[good]).all()
+    assert np.isnan(fresh.features[~good]).all()
+    assert (fresh.periods[0] is not None) == good.any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e9])
+@pytest.mark.parametrize("epoch", [0, 39])
+def test_an_impossible_time_in_one_band_leaves_the_other_as_it_is(bad: float, epoch: int) -> None:
+    broken, good = usable(), usable()
+    broken[0][epoch], good[0] = bad, 100 * good[0]  # the good one's state is longer
+    columns = [np.concatenate(pair) for pair in zip(broken, good, strict=True)]
+    for order in ([0, 1], [1, 0]):
+        mjd, mag, magerr = (column.reshape(2, 40)[order].ravel() for column in columns)
+        found = features.update_many([None], mjd, mag, magerr, [0, 40, 80], objects=[0, 2])
+        alone = features.update(None, *good)
+        assert found.periods == [alone.period]
+        assert found.features[order.index(1)].tobytes() == alone.features.tobytes()
+
+
 @COSTLY
 @given(light_curves())
 def test_parity_gives_a_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
