@@ -75,10 +75,10 @@ def _outcome(alerts: Sequence[Alert], classifier: Classifier, min_epochs: int) -
 
 
 def _answer(outcome: Outcome, few: Outcome, classifier: Classifier) -> Row:
-    periods = {band.band: band.period.period for band in few.bands if band.period is not None}
+    periods = [round(band.period.period, 5) for band in few.bands if band.period is not None]
     return {
         "epochs": {band.band: band.epochs for band in few.bands},
-        "periods": {band: round(period, 5) for band, period in periods.items()},
+        "period": periods[0] if periods else None,  # bands share it
         "reason": outcome.reason,
         "answer": _top(outcome, classifier),
         "answer_of_few_epochs": _top(few, classifier) if outcome.reason else {},

@@ -137,9 +137,9 @@ def _extract(
         light_curve.reason = reason
         if reason is None:
             light_curve.numbers, light_curve.period = of_curve, period_of[light_curve.alert]
-    kept = sorted(zip(owners, old_states, found.states, strict=True), key=lambda one: one[0].mjd)
-    # Of several alerts of one object, the state of the latest stays.
-    return {owner.object_id: new for owner, old, new in kept if new is not None and new != old}
+    by_time = sorted(zip(owners, old_states, found.states, strict=True), key=lambda one: one[0].mjd)
+    latest = {owner.object_id: (old, new) for owner, old, new in by_time}  # of several alerts of one object
+    return {object_id: new for object_id, (old, new) in latest.items() if new is not None and new != old}
 
 
 def _classify(alerts: Sequence[Alert], light_curves: Sequence[_LightCurve], classifier: Classifier) -> list[Outcome]:

@@ -100,7 +100,8 @@ def period_and_state(
     seen = hash_bands(mjd, mag, magerr, offsets, n_seen, bands)
     sound = is_sound(old)
     useful = sound and covers_only(old, seen)
-    keep = sound and not useful and covers_only(old, hash_bands(mjd, mag, magerr, offsets, np.diff(offsets), bands))
+    all_bands = np.arange(n_seen.size)
+    keep = sound and not useful and covers_only(old, hash_bands(mjd, mag, magerr, offsets, np.diff(offsets), all_bands))
     bounded = useful and read_ceilings(old, step, chi2, ceilings)
     unit = old_unit(old) if bounded else 0.0
     search_period(data, mags, errors, step, bounded, ceilings, row)

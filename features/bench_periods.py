@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +51,9 @@ def outcome(found: float, published: float, baseline: float) -> str:
 
 def _stars(curves: LightCurves) -> Iterator[tuple[str, slice, NDArray[np.str_]]]:
     """Object, its epochs, and the band of each epoch."""
-    ids = curves.object_ids
-    starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
-    for a, b in zip(starts, [*starts[1:], ids.size], strict=True):
+    for a, b in pairwise(curves.objects.tolist()):
         epochs = slice(int(curves.offsets[a]), int(curves.offsets[b]))
-        yield str(ids[a]), epochs, np.repeat(curves.bands[a:b], np.diff(curves.offsets[a : b + 1]))
+        yield str(curves.object_ids[a]), epochs, np.repeat(curves.bands[a:b], np.diff(curves.offsets[a : b + 1]))
 
 
 def _periods(tasks: list[Task], label: str, console: Console) -> Floats:

@@ -113,7 +113,8 @@ def floating_power(
 ) -> tuple[np.float32, np.float32]:
     """Power and its error, of sums of signal and weight (and weight at twice the frequency) times cos and sin.
 
-    `uncertainty` is that of power * determinant; where the determinant is too small to mean anything they are 0 and 1.
+    `uncertainty` is that of power * determinant; where the determinant is too small to mean anything, the power may be
+    anything from 0 to 1.
     """
     cc = f4(0.5) * (f4(1) + c2) - floating * c * c
     ss = f4(0.5) * (f4(1) - c2) - floating * s * s
@@ -122,7 +123,7 @@ def floating_power(
     inverse = f4(1) / max(determinant, SINGULAR)
     power = (yc * yc * ss + ys * ys * cc - f4(2) * yc * ys * cs) * inverse
     good = determinant > SINGULAR
-    return (power if good else f4(0)), (uncertainty * inverse if good else f4(1))
+    return (power if good else f4(0.5)), (uncertainty * inverse if good else f4(0.5))
 
 
 @kernel

@@ -97,7 +97,8 @@ def update_many(
     Light curve i is mjd, mag, magerr[offsets[i]:offsets[i + 1]], sorted by time (days, magnitudes); `offsets` has
     m + 1 entries. Object j has the light curves objects[j] to objects[j + 1] - 1, one in each band; `objects` has n + 1
     entries, None: every light curve is an object. The bands of an object have one period, which suits all: each has its
-    own mean and harmonics, and their chi2 are added. Bands that cannot be used alone are left out.
+    own mean and harmonics, and their chi2 are added. Bands that cannot be used alone,
+    or lie too far in time from longer ones, are left out.
 
     `states[j]` is what an earlier update of the object returned, or None; it changes the cost, never the result. Epochs
     later than `asof[j]` are ignored; a state that covers some of them is handed back as it is. Releases the GIL.
@@ -222,5 +223,5 @@ def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLi
     offsets = np.searchsorted(number[order], np.arange(names.size + 1))
     found = update_many([None], mjd[order], mag[order], magerr[order], offsets, objects=[0, names.size])
     if found.periods[0] is None:
-        raise UnusableLightCurve(found.reasons[-1] or "no_period" if found.reasons else "too_few_epochs")
+        raise UnusableLightCurve(str(found.reasons[-1]) if found.reasons else "too_few_epochs")
     return found.periods[0]

@@ -57,7 +57,7 @@ def _known_packets(known: Mapping[str, Any]) -> list[str]:
     for row in known["objects"]:
         cells = [row["object"], row["class"], row["catalogue_period"] or "", _listed(row["epochs"])]
         cells += [
-            _listed(row["periods"]),
+            row["period"] or "",
             _listed(row["answer"]) or row["reason"],
             _listed(row["answer_of_few_epochs"]),
         ]

@@ -95,11 +95,11 @@ def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int 
     values = cached(cache, _code(), usable, compute) if cache else compute()
     good = ~np.isnan(values[:, 0])
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=object)
-    for number in np.flatnonzero(~good):  # few, and found out at once
-        points = slice(offsets[number], offsets[number + 1])
-        (reason[owner[number]],) = features.extract_many(
-            usable.mjd[points], usable.mag[points], usable.magerr[points], np.array([0, epochs[number]])
-        ).reasons
+    for number in np.setdiff1d(owner[~good], owner[good]):  # few, and found out at once
+        first, last = np.searchsorted(owner, [number, number + 1])
+        points, of_object = slice(offsets[first], offsets[last]), offsets[first : last + 1] - offsets[first]
+        light_curves = usable.mjd[points], usable.mag[points], usable.magerr[points], of_object
+        reason[number] = features.extract_many(*light_curves, objects=[0, last - first]).reasons[0]
     reason[owner[good]] = ""
     view = np.zeros(np.count_nonzero(good), dtype=np.int64)
     return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason.astype(np.str_))

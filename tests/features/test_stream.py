@@ -198,6 +198,23 @@ def test_growing_object_in_two_bands(kind: str) -> None:
         state = streamed.states[0]
 
 
+def test_a_state_is_kept_for_an_alert_from_before_a_band_could_be_used() -> None:
+    bands = two_bands("rrab", 80, 300.0, seed=10)
+    (state,) = together([None], bands).states
+    for n in (0, 3, 6, 10, 20):
+        assert together([state], bands, float(np.sort(bands[0][0])[n])).states == [state]
+
+
+def test_a_band_that_fits_any_period_takes_none_from_the_other() -> None:
+    """One of its epochs has all the weight: its power may be anything, at any frequency."""
+    rng = np.random.default_rng(12)
+    mjd, magerr = np.sort(rng.uniform(0, 100, 40)), np.full(40, 0.03)
+    good = mjd, 15 + 0.3 * np.sin(2 * np.pi * mjd / 0.61) + magerr * rng.normal(size=40), magerr
+    errors = np.where(np.arange(25) == 9, 0.001, 0.3)
+    (period,) = together([None], [(np.sort(rng.uniform(0, 100, 25)), 10 * rng.normal(size=25), errors), good]).periods
+    assert period is not None
+
+
 def test_a_state_belongs_to_its_bands() -> None:
     """Epochs that change bands are other epochs: with fewer free amplitudes chi2 rises, with more it falls."""
     bands = two_bands("noise", 120, 300.0, seed=9)

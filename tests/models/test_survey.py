@@ -58,3 +58,11 @@ def test_the_bands_of_an_object_have_one_period_and_another_object_its_own(tmp_p
     for found, shared in ((as_bands, True), (both, False), (as_bands, True)):
         of_rows = tables.extract(found, cache=tmp_path).features[:, period]
         assert (of_rows[0] == of_rows[1]) == shared
+
+
+def test_an_object_without_a_good_band_has_the_reason_of_its_first() -> None:
+    both = curves().select(np.arange(2))
+    both.mag[:] = 15
+    both.mag[EPOCHS] = 16  # of the second band
+    as_bands = replace(both, owner=np.zeros(2, dtype=np.int64), band=np.array(["b", "r"]))
+    assert tables.extract(as_bands).reason.tolist() == ["constant_magnitude", "too_few_epochs"]
