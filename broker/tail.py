@@ -113,11 +113,11 @@ class LiveTable:
         table = Table("object", "epochs", "period (d)", "class", "probability", title="starsieve")
         for outcome in self._newest:
             name, probability = top_class(outcome)
-            period = next(band["period"] for band in outcome["bands"] if band["period"] is not None)
+            period = next((band["period"] for band in outcome["bands"] if band["period"] is not None), None)
             table.add_row(
                 outcome["objectId"],
                 " ".join(f"{band['band']}:{band['epochs']}" for band in outcome["bands"]),
-                f"{period:.5f}",
+                "" if period is None else f"{period:.5f}",
                 name,
                 f"{probability:.2f} {'█' * round(10 * probability)}",
             )

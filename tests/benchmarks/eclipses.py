@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from features.folder import read_light_curves, read_published
+from features.folder import LightCurves, read_light_curves, read_published
 from features.profile import FROM_SEARCH, PROFILE, profile_given_period
 from models.synthesis.eclipses import eclipsing
+from models.synthesis.folded import Folded
 from models.synthesis.lightcurves import Epochs
 
 Floats = npt.NDArray[np.float64]
@@ -58,9 +60,14 @@ class Folds:
         return np.array(self.profiles)[:, PROFILE.index(name) - FROM_SEARCH]
 
 
+@cache
+def _read(folder: Path) -> tuple[LightCurves, dict[str, tuple[str, float]]]:
+    return read_light_curves(folder), read_published(folder)
+
+
 def compare(folder: Path, real: str, made: str) -> tuple[Folds, Folds]:
     """Real stars of a class, and synthetic ones at the epochs and with the errors of the same stars."""
-    curves, published = read_light_curves(folder), read_published(folder)
+    curves, published = _read(folder)
     rng = np.random.default_rng(SEED)
     of_class = [i for i, name in enumerate(curves.object_ids.tolist()) if published[name][0] == real]
     long = [i for i in of_class if curves.offsets[i + 1] - curves.offsets[i] >= MIN_EPOCHS]
@@ -70,7 +77,7 @@ def compare(folder: Path, real: str, made: str) -> tuple[Folds, Folds]:
         part = slice(curves.offsets[i], curves.offsets[i + 1])
         mjd, mag, magerr = curves.mjd[part], curves.mag[part], curves.magerr[part]
         found.add(mjd, mag, magerr, published[curves.object_ids[i]][1])
-        one = type(stars)(stars.period[[number]], stars.shape[[number]], stars.start[[number]])
+        one = Folded(stars.period[[number]], stars.shape[[number]], stars.start[[number]])
         drawn = one.mag(Epochs(mjd, np.array([0, mjd.size]))) + magerr * rng.normal(size=mjd.size)
         synthetic.add(mjd, drawn, magerr, stars.period[number])
     return found, synthetic
