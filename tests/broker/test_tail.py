@@ -1,0 +1,20 @@
+"""What `tail` shows of outcomes, whoever wrote them."""
+
+import pytest
+from rich.console import Console
+
+from broker.outputs.message import CLASSIFIED
+from broker.tail import LiveTable
+
+
+@pytest.mark.parametrize(("periods", "shown"), [((None, 0.5671234), "0.56712"), ((None, None), "")])
+def test_the_period_is_that_of_any_band_that_has_it(periods: tuple[float | None, ...], shown: str) -> None:
+    table = LiveTable()
+    bands = [{"band": band, "epochs": 30, "period": period} for band, period in zip("gr", periods, strict=True)]
+    probabilities = [{"className": "RRAB", "classId": 2323, "probability": 1.0}]
+    table.add({"objectId": "star", "status": CLASSIFIED, "bands": bands, "classifications": probabilities})
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(table.render())
+    (row,) = (line for line in captured.get().splitlines() if "star " in line)
+    assert row.split("│")[3].strip() == shown
