@@ -1,9 +1,10 @@
 """Folders of light curves: objects.parquet and points.parquet in, batches of arrays out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,6 @@ from features.check import LARGEST_ERROR, LARGEST_MAGNITUDE
 from features.grid import LONGEST_BASELINE
 
 Floats = NDArray[np.float64]
-POINT_COLUMNS = ("object_id", "band", "mjd", "mag", "magerr")
 
 
 class UnreadableFolderError(ValueError):
@@ -62,25 +62,51 @@ def believable(mjd: Floats, mag: Floats, magerr: Floats) -> NDArray[np.bool_]:
     return np.asarray(sane)
 
 
-def _read(path: Path, columns: tuple[str, ...]) -> dict[str, NDArray[np.generic]]:
-    import pyarrow.parquet as pq  # noqa: PLC0415 - an optional dependency that the stream does without
+def read_columns(
+    path: Path, *, text: Sequence[str], numbers: Sequence[str] = (), optional: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Columns of a Parquet file: text (numbers are written out, so that no digit is lost), numbers, optional text.
+
+    Raises UnreadableFolderError for a file or a column that is missing or of the wrong kind.
+    """
+    import pyarrow as pa  # noqa: PLC0415 (an extra: only reading folders needs it)
+    from pyarrow import parquet  # noqa: PLC0415
 
     if not path.is_file():
-        raise UnreadableFolderError(f"{path} does not exist")
-    missing = set(columns) - set(pq.read_schema(path).names)
+        raise UnreadableFolderError(f"there is no {path}")
+    try:
+        table = parquet.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise UnreadableFolderError(f"cannot read {path}: {error}") from error
+    missing = [name for name in (*text, *numbers) if name not in table.column_names]
     if missing:
-        raise UnreadableFolderError(f"{path} lacks the columns {', '.join(sorted(missing))}")
-    table = pq.read_table(path, columns=list(columns))
-    return {name: table[name].to_numpy() for name in columns}
+        raise UnreadableFolderError(
+            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}"
+        )
+    found = {}
+    for name in (*text, *numbers, *(name for name in optional if name in table.column_names)):
+        try:
+            column = table[name].cast(pa.float64() if name in numbers else pa.string())
+        except pa.ArrowException as error:
+            wanted = "numbers" if name in numbers else "text"
+            raise UnreadableFolderError(
+                f"{path}: column {name} should hold {wanted}, not {table[name].type}"
+            ) from error
+        if name in text and column.null_count:
+            raise UnreadableFolderError(f"{path}: column {name} is empty in {column.null_count} rows")
+        if name in numbers:
+            found[name] = column.to_numpy()
+        else:
+            found[name] = column.fill_null("").to_numpy().astype(np.str_)
+    return found
 
 
 def read_light_curves(folder: Path) -> LightCurves:
     """The believable epochs of all light curves in `folder`. Raises UnreadableFolderError."""
-    points = _read(folder / "points.parquet", POINT_COLUMNS)
-    mjd, mag, magerr = (points[name].astype(np.float64) for name in ("mjd", "mag", "magerr"))
-    ids, bands = points["object_id"].astype(np.str_), points["band"].astype(np.str_)
-    names, numbers = np.unique(ids, return_inverse=True)
-    band_names, band_numbers = np.unique(bands, return_inverse=True)
+    points = read_columns(folder / "points.parquet", text=("object_id", "band"), numbers=("mjd", "mag", "magerr"))
+    mjd, mag, magerr = points["mjd"], points["mag"], points["magerr"]
+    names, numbers = np.unique(points["object_id"], return_inverse=True)
+    band_names, band_numbers = np.unique(points["band"], return_inverse=True)
     curve = numbers * band_names.size + band_numbers
     kept = np.flatnonzero(believable(mjd, mag, magerr))
     kept = kept[np.lexsort((mjd[kept], curve[kept]))]
@@ -96,8 +122,11 @@ def read_light_curves(folder: Path) -> LightCurves:
 
 
 def read_published(folder: Path) -> dict[str, tuple[str, float]]:
-    """Class and published period in days (NaN: none) of every object in `folder`."""
-    objects = _read(folder / "objects.parquet", ("object_id", "label", "period"))
-    periods = objects["period"].astype(np.float64)
-    rows = zip(objects["object_id"].astype(str), objects["label"].astype(str), periods.tolist(), strict=True)
+    """Class ("": none) and published period in days (NaN: none) of every object in `folder`.
+
+    Raises UnreadableFolderError.
+    """
+    objects = read_columns(folder / "objects.parquet", text=("object_id",), numbers=("period",), optional=("label",))
+    labels = objects.get("label", np.full(len(objects["object_id"]), ""))
+    rows = zip(objects["object_id"].tolist(), labels.tolist(), objects["period"].tolist(), strict=True)
     return {object_id: (label, period) for object_id, label, period in rows}

@@ -65,8 +65,10 @@ def train(
 
     Example: [bold]starsieve train --source ogle3 --data data -o my-source[/bold]
     """
-    with _working(cache, threads) as (building, work):
-        building.train_source(source.value, data, output, objects=objects, seed=seed, work=work)
+    with _working(cache, threads) as work:
+        from models import sources  # noqa: PLC0415
+
+        sources.train(source.value, data, output, objects=objects, seed=seed, work=work)
 
 
 def transfer(
@@ -88,8 +90,10 @@ def transfer(
 
     Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
     """
-    with _working(cache, threads) as (building, work):
-        card = building.transfer(
+    with _working(cache, threads) as work:
+        from models import transfer  # noqa: PLC0415
+
+        card = transfer.transfer(
             data,
             output,
             source=source,
@@ -200,7 +204,7 @@ def build(
     threads: Threads = 2,
 ) -> None:
     """Rebuild the networks that come with the package. Example: [bold]starsieve models build --data data[/bold]"""
-    with _working(cache, threads) as (_, work):
+    with _working(cache, threads) as work:
         from models import shipped  # noqa: PLC0415
 
         shipped.everything(data, survey, work)
@@ -217,7 +221,7 @@ def experiment_transfer(
 
     Example: [bold]starsieve experiment transfer --data data -o docs[/bold]
     """
-    with _working(cache, threads) as (_, work):
+    with _working(cache, threads) as work:
         from models import experiment  # noqa: PLC0415
 
         experiment.run(data, output, work)
@@ -257,8 +261,8 @@ def _show_scores(scores: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _working(cache: Path | None, threads: int) -> Iterator[tuple[Any, Any]]:
-    """The module models.building and its Work, with a progress bar for every task that reports."""
+def _working(cache: Path | None, threads: int) -> Iterator[Any]:
+    """The working conditions of a training, with a progress bar for every task that reports."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", ERRORS_ONLY)
     with _reported(), Progress(console=Console(stderr=True)) as progress:
         from models import building, tables  # noqa: PLC0415 - TensorFlow is not for --help
@@ -270,15 +274,17 @@ def _working(cache: Path | None, threads: int) -> Iterator[tuple[Any, Any]]:
                 bars[task] = progress.add_task(task)
             progress.update(bars[task], completed=done, total=of or None)
 
-        yield building, building.Work(cache or tables.default_cache(), threads, on_step)
+        yield building.Work(cache or tables.default_cache(), threads, on_step)
 
 
 @contextmanager
 def _reported() -> Iterator[None]:
     """Ends the command with the message of an error that the user can mend."""
+    from features.folder import UnreadableFolderError  # noqa: PLC0415 - keeps `starsieve --help` instant
+
     try:
         yield
-    except (ModelError, OSError) as error:
+    except (ModelError, UnreadableFolderError, OSError) as error:
         _fail(str(error))
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(str(error.name), "train")

@@ -17,7 +17,6 @@ from features import FEATURES
 from models import (
     ModelError,
     baseline,
-    building,
     ensemble,
     judging,
     learning_curves,
@@ -26,6 +25,7 @@ from models import (
     splits,
     survey,
     tables,
+    transfer,
     upsilont,
 )
 from models import sources as own_source
@@ -104,9 +104,9 @@ def _results(data: Path, features: Path, name: str, method: str, fraction: float
 def _setup(data: Path, name: str, features: Path, threads: int) -> Setup:
     """A survey's tables, read from light curves and the cache of features once in a process."""
     curves = lightcurves.read(data / "lightcurves" / name)
-    table = survey.training_set(curves, building.views(curves), cache=features, threads=threads).table
+    table = survey.training_set(curves, transfer.views(curves), cache=features, threads=threads).table
     network = upsilont.read(data / "upsilont")
-    ours_published = upsilont.source(network, building.UPSILONT)
+    ours_published = upsilont.source(network, transfer.UPSILONT)
     other = _other_features(curves, table.own(), features, threads)
     return Setup(table, table.own(), other, own_source.own(), ours_published, upsilont.source(network))
 
@@ -160,7 +160,7 @@ def _answers(setup: Setup, method: str, objects: list[tuple[Ints, Ints]], seeds:
         ]
     source = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
     several = [setup.full.select(training) for training, _ in objects]
-    recipe = building.recipe(len(several[0].owner), source)
+    recipe = transfer.recipe(len(several[0].owner), source)
     trained = ensemble.train_together(several, recipe, source, seeds)
     return [ensemble.predict(one, setup.own.select(test)) for one, (_, test) in zip(trained, objects, strict=True)]
 

@@ -1,18 +1,17 @@
 """A folder of labelled light curves (objects.parquet, points.parquet) as arrays, cleaned of what cannot be true."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from features.folder import read_columns
+from features.grid import LONGEST_BASELINE
 from models import ModelError
 
 MAG_RANGE = (-2.0, 30.0)
 MAX_MAGERR = 1.0
-MAX_BASELINE = 20_000.0  # days from the median epoch; some catalogues hold epochs two million days ago
 
 
 @dataclass(frozen=True)
@@ -73,11 +72,11 @@ class BandLightCurves:
 def read(folder: Path) -> BandLightCurves:
     """Reads, cleans and sorts the light curves of a folder; needs pyarrow.
 
-    Raises ModelError where a file or a column is missing or of the wrong kind, an object appears twice, or a point has
-    no object. Objects without a single good point stay, without curves.
+    Raises UnreadableFolderError where a file or a column is missing or of the wrong kind, ModelError where an object
+    appears twice or a point has no object. Objects without a single good point stay, without curves.
     """
-    objects = _columns(folder / "objects.parquet", text=("object_id",), optional=("label",))
-    points = _columns(folder / "points.parquet", text=("object_id", "band"), numbers=("mjd", "mag", "magerr"))
+    objects = read_columns(folder / "objects.parquet", text=("object_id",), optional=("label",))
+    points = read_columns(folder / "points.parquet", text=("object_id", "band"), numbers=("mjd", "mag", "magerr"))
     object_id = objects["object_id"]
     label = objects.get("label", np.full(len(object_id), ""))
     order = np.argsort(object_id, kind="stable")
@@ -120,39 +119,7 @@ def assemble(
     offsets = np.append(starts, len(owner))
     curves = BandLightCurves(object_id, label, owner[starts], band[starts], offsets, mjd, mag, magerr)
     middle = mjd[(offsets[:-1] + offsets[1:]) // 2]
-    plausible = np.abs(mjd - np.repeat(middle, curves.epochs)) < MAX_BASELINE
+    plausible = np.abs(mjd - np.repeat(middle, curves.epochs)) < LONGEST_BASELINE
     repeated = np.zeros(len(mjd), dtype=bool)
     repeated[1:] = (np.diff(mjd) == 0) & (np.diff(owner) == 0) & (band[1:] == band[:-1])
     return curves.keep(plausible & ~repeated)
-
-
-def _columns(
-    path: Path, *, text: Sequence[str], numbers: Sequence[str] = (), optional: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Columns of a Parquet file: text (numbers are written out, so that no digit is lost), numbers, optional text."""
-    import pyarrow as pa  # noqa: PLC0415 (an extra: only reading folders needs it)
-    from pyarrow import parquet  # noqa: PLC0415
-
-    if not path.is_file():
-        raise ModelError(f"there is no {path}")
-    try:
-        table = parquet.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ModelError(f"cannot read {path}: {error}") from error
-    missing = [name for name in (*text, *numbers) if name not in table.column_names]
-    if missing:
-        raise ModelError(f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
-    found = {}
-    for name in (*text, *numbers, *(name for name in optional if name in table.column_names)):
-        try:
-            column = table[name].cast(pa.float64() if name in numbers else pa.string())
-        except pa.ArrowException as error:
-            wanted = "numbers" if name in numbers else "text"
-            raise ModelError(f"{path}: column {name} should hold {wanted}, not {table[name].type}") from error
-        if name in text and column.null_count:
-            raise ModelError(f"{path}: column {name} is empty in {column.null_count} rows")
-        if name in numbers:
-            found[name] = column.to_numpy()
-        else:
-            found[name] = column.fill_null("").to_numpy().astype(np.str_)
-    return found

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from models import ModelError, building, registry, ztf
+from models import ModelError, registry, sources, transfer, ztf
 from models.building import Work
 
 SOURCE = "ogle3"
@@ -33,11 +33,11 @@ def everything(data: Path, only: list[str] | None, work: Work) -> None:
         work.on_step("networks", number, len(wanted))
         folder = registry.WEIGHTS / name
         if name == SOURCE:
-            building.train_source(SOURCE, data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
+            sources.train(SOURCE, data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
         elif name == ZTF:
             ztf.build(data, folder, seed=0, work=work)
         else:
-            building.transfer(
+            transfer.transfer(
                 data / "lightcurves" / name,
                 folder,
                 source=SOURCE,

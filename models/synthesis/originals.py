@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from models import splits
+from features.folder import read_published
+from models import lightcurves, splits
 from models.synthesis.folded import N_PHASES
 from models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
 from models.synthesis.shapes import Shape, eclipse_shape, fourier_shape
@@ -16,7 +17,6 @@ from models.synthesis.shapes import Shape, eclipse_shape, fourier_shape
 STEADY = (0.7, 0.2)
 WANDERING = (0.5, 0.3)
 MAX_MAGERR = 0.5
-MIN_MJD = 10_000.0  # a few Catalina epochs lie two million days ago
 # Class: (survey, label) of the originals, and the highest order of their Fourier series (0: two dips).
 FITTED: dict[str, tuple[tuple[tuple[str, str], ...], int]] = {
     "RRAB": ((("catalina", "RRAB"), ("catalina", "RRAB_BLAZHKO")), 8),
@@ -34,7 +34,7 @@ SURVEYS = ("catalina", "asas")
 
 @dataclass(frozen=True)
 class Survey:
-    """Labelled light curves of a survey, dirt included: object_id, label, period (n,); the rest by point."""
+    """Labelled light curves of n objects: object_id, label, period (n,); the rest by point, by band and time."""
 
     object_id: Strings
     label: Strings
@@ -46,17 +46,15 @@ class Survey:
     magerr: Floats
 
     def good_points(self, i: int) -> Ints:
-        """Rows of object i without what cannot be true."""
+        """Rows of object i whose errors are small enough to say something."""
         start, stop = self.offsets[i], self.offsets[i + 1]
-        mjd, mag, magerr = self.mjd[start:stop], self.mag[start:stop], self.magerr[start:stop]
-        good = (mjd > MIN_MJD) & np.isfinite(mag) & (magerr > 0.0) & (magerr < MAX_MAGERR)
-        rows: Ints = np.flatnonzero(good) + start
+        rows: Ints = np.flatnonzero(self.magerr[start:stop] < MAX_MAGERR) + start
         return rows
 
     def select(self, stars: list[int], label: str) -> LightCurves:
-        """These objects under another label, numbered from 0, points in order of band and time."""
+        """These objects under another label, numbered from 0."""
         rows = [self.good_points(i) for i in stars]
-        flat = np.concatenate([points[np.lexsort((self.mjd[points], self.band[points]))] for points in rows])
+        flat = np.concatenate(rows)
         return LightCurves(
             object_id=np.array([f"{self.object_id[i]}{splits.VIEW}{number}" for number, i in enumerate(stars)]),
             label=np.full(len(stars), label),
@@ -80,32 +78,22 @@ class Originals:
 
 
 def read_survey(folder: Path) -> Survey:
-    """Read objects.parquet and points.parquet; points keep their order within an object."""
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the serving environment has no pyarrow
+    """Reads objects.parquet and points.parquet.
 
-    objects = pq.read_table(folder / "objects.parquet", columns=["object_id", "label", "period"])
-    points = pq.read_table(folder / "points.parquet", columns=["object_id", "band", "mjd", "mag", "magerr"])
-    names = np.array(objects["object_id"].to_pylist(), dtype=np.str_)
-
-    def encoded(name: str) -> tuple[Strings, Ints]:
-        column = points[name].combine_chunks().dictionary_encode()
-        return np.array(column.dictionary.to_pylist(), dtype=np.str_), column.indices.to_numpy()
-
-    point_names, point_codes = encoded("object_id")
-    bands, band_codes = encoded("band")
-    order_of_names = np.argsort(names)
-    number = order_of_names[np.searchsorted(names, point_names, sorter=order_of_names)]
-    owner = number[point_codes]
-    order = np.argsort(owner, kind="stable")
+    Raises ModelError and UnreadableFolderError as models.lightcurves.read does.
+    """
+    curves = lightcurves.read(folder)
+    published = read_published(folder)
+    epochs = np.bincount(curves.owner, curves.epochs, len(curves.object_id)).astype(np.int64)
     return Survey(
-        object_id=names,
-        label=np.array(objects["label"].to_pylist(), dtype=np.str_),
-        period=objects["period"].to_numpy().astype(np.float64),
-        offsets=offsets_of(np.bincount(owner, minlength=len(names))),
-        band=np.char.lower(bands)[band_codes[order]],
-        mjd=points["mjd"].to_numpy().astype(np.float64)[order],
-        mag=points["mag"].to_numpy().astype(np.float64)[order],
-        magerr=points["magerr"].to_numpy().astype(np.float64)[order],
+        object_id=curves.object_id,
+        label=curves.label,
+        period=np.array([published[name][1] for name in curves.object_id.tolist()]),
+        offsets=offsets_of(epochs),
+        band=np.char.lower(np.repeat(curves.band, curves.epochs)),
+        mjd=curves.mjd,
+        mag=curves.mag,
+        magerr=curves.magerr,
     )
 
 

@@ -80,6 +80,5 @@ def _fullest_band(survey: Survey, i: int) -> Ints:
     bands, counts = np.unique(survey.band[rows], return_counts=True)
     if not len(bands):
         return rows
-    rows = rows[survey.band[rows] == bands[counts.argmax()]]
-    ordered: Ints = rows[np.argsort(survey.mjd[rows], kind="stable")]
-    return ordered
+    fullest: Ints = rows[survey.band[rows] == bands[counts.argmax()]]
+    return fullest

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.folder import UnreadableFolderError
 from models import ModelError, lightcurves
 from models.lightcurves import BandLightCurves
 
@@ -52,13 +53,13 @@ def test_selected_objects_bring_their_light_curves(curves: BandLightCurves) -> N
 
 
 def test_a_folder_without_light_curves_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"there is no .*objects\.parquet"):
+    with pytest.raises(UnreadableFolderError, match=r"there is no .*objects\.parquet"):
         lightcurves.read(tmp_path)
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     folder = write(tmp_path, {"object_id": ["a"]}, {"object_id": ["a"], "band": ["g"], "mjd": [1.0], "mag": [1.0]})
-    with pytest.raises(ModelError, match="no column magerr"):
+    with pytest.raises(UnreadableFolderError, match="no column magerr"):
         lightcurves.read(folder)
 
 
@@ -80,7 +81,7 @@ POINTS: dict[str, list[object]] = {"object_id": ["a"], "band": ["g"], "mjd": [1.
 def test_a_column_that_cannot_be_used_is_named(
     tmp_path: Path, objects: dict[str, list[object]], points: dict[str, list[object]], message: str
 ) -> None:
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises((ModelError, UnreadableFolderError), match=message):
         lightcurves.read(write(tmp_path, objects, POINTS | points))
 
 
