@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.check import LARGEST_ERROR, LARGEST_MAGNITUDE
 from features.grid import LONGEST_BASELINE
 
 Floats = NDArray[np.float64]
+
+MAGNITUDES = (-2.0, 30.0)
+LARGEST_ERROR = 1.0  # mag
 
 
 class UnreadableFolderError(ValueError):
@@ -54,9 +56,12 @@ class LightCurves:
 
 
 def believable(mjd: Floats, mag: Floats, magerr: Floats) -> NDArray[np.bool_]:
-    """Which epochs (n,) of one survey can be used at all: finite, sane, at a time not absurdly far from the others."""
-    finite = np.isfinite(mjd) & np.isfinite(mag) & np.isfinite(magerr)
-    sane = finite & (magerr > 0) & (magerr <= LARGEST_ERROR) & (np.abs(mag) <= LARGEST_MAGNITUDE)
+    """Which epochs (n,) of one survey can be used at all: finite, sane, at a time not absurdly far from the others.
+
+    Some catalogues hold epochs two million days ago.
+    """
+    real = (mag > MAGNITUDES[0]) & (mag < MAGNITUDES[1])
+    sane = np.isfinite(mjd) & real & (magerr > 0) & (magerr < LARGEST_ERROR)
     if sane.any():
         sane &= np.abs(mjd - np.median(mjd[sane])) < LONGEST_BASELINE / 2
     return np.asarray(sane)

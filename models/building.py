@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from models import cards, ensemble, judging, lightcurves, report
-from models.ensemble import Trained
+from models import cards, ensemble, judging, lightcurves, report, splits, tables
+from models.ensemble import Recipe, Trained
 from models.lightcurves import BandLightCurves
 from models.network import Architecture
 from models.tables import Table
 
 OnStep = Callable[[str, float, float], None]
 
+EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1
 OURS = Architecture(hidden=(64, 128, 256), members=5, dropout=0.1)
 
 
@@ -59,7 +60,28 @@ def save(
     return card
 
 
+def by_epochs(trained: Trained, curves: BandLightCurves, table: Table, work: Work) -> dict[int, float]:
+    """Macro-F1 of training objects cut to their first epochs, each by the member that had not seen it."""
+    place = {name: number for number, name in enumerate(curves.object_id.tolist())}
+    own = curves.select(np.sort([place[name] for name in table.object_id.tolist()]))
+    found = {}
+    for count in EPOCH_STEPS:
+        seen = tables.extract(own.first(count), cache=work.cache, threads=work.threads)
+        found[count] = judging.judge(trained.classes, seen, ensemble.unseen(trained, seen))["macro_f1"]
+    return found
+
+
+def left_out(table: Table, label: str, recipe: Recipe, seed: int, work: Work) -> tuple[str, float]:
+    """AUROC of Residual of a network trained from scratch without a class: its objects against the others."""
+    rest = table.select(np.flatnonzero(table.label != label))
+    strange = table.select(np.flatnonzero(table.label == label))
+    trained = ensemble.train(rest, recipe, None, seed, work.told(f"without {label}"))
+    name = f"{len(strange.object_id)} {label}, left out of a training from scratch"
+    return name, round(ensemble.unfamiliar(trained, rest, strange), 3)
+
+
 def training_notes(source: str, light_curves: str, table: Table, seed: int) -> dict[str, Any]:
-    """What a card says about the training set."""
-    objects = dict(Counter(table.label.tolist()))
+    """What a card says about the training set; several light curves made of one star are one object."""
+    stars = {(label, splits.star(name)) for label, name in zip(table.label, table.object_id, strict=True)}
+    objects = dict(Counter(str(label) for label, _ in sorted(stars)))
     return {"source": source, "light_curves": light_curves, "objects": objects, "rows": len(table.owner), "seed": seed}

@@ -39,7 +39,7 @@ def save(
         "min_epochs": MIN_EPOCHS,
         "features": list(COLUMNS),
         "scaler": trained.scaler.to_json(),
-        "familiarity": trained.familiarity.to_json() if trained.familiarity else None,
+        "familiarity": trained.familiarity.to_json(),
         "calibration": {
             "sharpness": trained.calibration.sharpness,
             "shift": trained.calibration.shift.tolist(),

@@ -97,7 +97,7 @@ def transfer(
             data,
             output,
             source=source,
-            published=published or data.resolve().parents[1] / "upsilont",
+            published=published or data.resolve().parent.parent / "upsilont",
             fraction=fraction,
             name=survey or data.resolve().name,
             seed=seed,
@@ -118,7 +118,7 @@ def evaluate(
 ) -> None:
     """Judge a network by labelled light curves; by those it was trained on, it looks better than it is.
 
-    Example: [bold]starsieve evaluate --survey asas --data lightcurves/asas --max-epochs 50 --json[/bold]
+    Example: [bold]starsieve evaluate --model my-asas --data lightcurves/new-asas --max-epochs 50 --json[/bold]
     """
     with _reported():
         from models import judging, lightcurves  # noqa: PLC0415

@@ -28,7 +28,6 @@ STRANGE_SHARE = 0.1  # of the weight of all rows: invented rows that no object l
 class Source:
     """What a transfer starts from: trained weights to put below a fresh last layer, and the scaling they expect."""
 
-    name: str
     scaler: Scaler
     architecture: Architecture
     load: Callable[[keras.Model], None]
@@ -49,7 +48,7 @@ class Trained:
 
     network: keras.Model
     scaler: Scaler
-    familiarity: Familiarity | None  # None: nothing is unfamiliar
+    familiarity: Familiarity
     classes: tuple[str, ...]
     calibration: Calibration
     fold_calibrations: tuple[Calibration, ...]  # by the objects of all other folds: for those of this one
@@ -65,7 +64,7 @@ def train(
 ) -> Trained:
     """Trains on every object of a table; its labels are the classes.
 
-    Raises ModelError for a label that is not in the taxonomy.
+    Raises ModelError for a label that is not in the taxonomy, and for too few labels.
     """
     return train_together([table], recipe, source, [seed], on_steps)[0]
 
@@ -79,8 +78,9 @@ def train_together(
 ) -> list[Trained]:
     """A classifier for each of several tables with the same classes, trained side by side in one graph.
 
-    They have nothing in common but the time that it takes to set up a training.
-    Raises ModelError for a label that is not in the taxonomy, and for fewer members than FOLDS.
+    What one learns does not depend on the others, but for chance: rows and dropout are drawn for all together.
+    Raises ModelError for a label that is not in the taxonomy, for fewer members than FOLDS, and for so few labels that
+    a member has nothing to learn from.
     """
     starts = [_start(table, recipe, source, seed) for table, seed in zip(several, seeds, strict=True)]
     first = starts[0].network
@@ -138,6 +138,8 @@ def _start(table: Table, recipe: Recipe, source: Source | None, seed: int) -> _S
     strange, strange_fold = _strange_rows(table.features, fold[table.owner], seed)
     row_fold = np.concatenate([fold[table.owner], strange_fold])
     kept_back = row_fold[:, None] == np.arange(architecture.members)[None] % FOLDS
+    if kept_back[: len(table.owner)].all(axis=0).any():
+        raise ModelError(f"too few labels: all {len(fold)} are in one fold, and the members of it would learn nothing")
     share = STRANGE_SHARE * len(table.owner) / len(strange)
     inputs, weight = scaler(table.features), row_weights(table, target, recipe.balance)
     return _Start(
@@ -196,7 +198,8 @@ def calibrated(trained: Trained, table: Table, importance: Floats | None = None)
 def unseen(trained: Trained, table: Table) -> Floats:
     """Answers (n, classes + 1) about the training objects, each from members and a calibration that had not seen it.
 
-    The table may be another view of the same objects, in the same order. NaN for an object without a row.
+    What is fitted without labels, to all objects, is shared: the familiarity and, from scratch, the scaling. The table
+    may be another view of the same objects, in the same order. NaN for an object without a row.
     """
     own = table.own()
     by_fold = _fold_of_members(trained) == trained.fold[own.owner][:, None]
@@ -235,8 +238,7 @@ def _answers(trained: Trained, own: Table, asked: npt.NDArray[np.bool_]) -> Floa
     inputs = trained.scaler(own.features)
     logits = network.logits(trained.network, inputs).astype(np.float64)
     rows = np.einsum("rm,rmc->rc", asked / asked.sum(axis=1, keepdims=True), softmax(logits, axis=2))
-    if trained.familiarity:
-        rows = trained.familiarity(rows, inputs)
+    rows = trained.familiarity(rows, inputs)
     seen, place = np.unique(own.owner, return_inverse=True)
     answers = np.full((len(own.object_id), rows.shape[1]), np.nan)
     answers[seen] = combine(rows, own.epochs, place)

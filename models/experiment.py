@@ -22,6 +22,7 @@ from models import (
     learning_curves,
     lightcurves,
     published_way,
+    registry,
     splits,
     survey,
     tables,
@@ -70,15 +71,18 @@ class Setup:
 def run(data: Path, output: Path, work: Work) -> None:
     """Runs every combination and writes transfer.json, one entry for each, transfer.md and transfer.png.
 
-    Entries of transfer.json that are there are kept, so that a run can be continued.
+    Entries of transfer.json that are there are kept, if they are of this source, so that a run can be continued.
     """
     output.mkdir(parents=True, exist_ok=True)
     path = output / "transfer.json"
-    results: list[Result] = json.loads(path.read_text()) if path.exists() else []
+    earlier: list[Result] = json.loads(path.read_text()) if path.exists() else []
+    source = {"source": registry.load("ogle3").version}
+    results = [entry for entry in earlier if source.items() <= entry.items()]
     done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
     for number, name in enumerate(SURVEYS):
         work.on_step("features", number, len(SURVEYS))
         _setup(data, name, work.cache, work.threads)  # now, with all threads, and from the cache afterwards
+        _setup.cache_clear()  # the trainings are in other processes
     jobs = []
     for fraction, name, method in product(FRACTIONS, SURVEYS, METHODS):
         seeds = [seed for seed in SEEDS if (name, method, fraction, seed) not in done]
@@ -87,7 +91,7 @@ def run(data: Path, output: Path, work: Work) -> None:
     os.environ |= ONE_THREAD
     finished = Parallel(n_jobs=work.threads, return_as="generator_unordered")(jobs)
     for number, found in enumerate(finished, 1):
-        results.extend(found)
+        results.extend(source | entry for entry in found)
         path.write_text(json.dumps(results, indent=0) + "\n")
         work.on_step("trainings", number, len(jobs))
     learning_curves.write(output, results)

@@ -6,12 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from features.folder import read_columns
-from features.grid import LONGEST_BASELINE
+from features.folder import believable, read_columns
 from models import ModelError
-
-MAG_RANGE = (-2.0, 30.0)
-MAX_MAGERR = 1.0
 
 
 @dataclass(frozen=True)
@@ -111,15 +107,13 @@ def assemble(
     """
     band = np.asarray(band, dtype=np.str_)
     mjd, mag, magerr = (np.asarray(column, dtype=np.float64) for column in (mjd, mag, magerr))
-    good = np.isfinite(mjd) & (mag > MAG_RANGE[0]) & (mag < MAG_RANGE[1]) & (magerr > 0) & (magerr < MAX_MAGERR)
+    good = believable(mjd, mag, magerr)
     order = np.lexsort((magerr, mjd, band, owner))
     order = order[good[order]]
     owner, band, mjd, mag, magerr = owner[order], band[order], mjd[order], mag[order], magerr[order]
     starts = np.flatnonzero(np.r_[True, (owner[1:] != owner[:-1]) | (band[1:] != band[:-1])][: len(owner)])
     offsets = np.append(starts, len(owner))
     curves = BandLightCurves(object_id, label, owner[starts], band[starts], offsets, mjd, mag, magerr)
-    middle = mjd[(offsets[:-1] + offsets[1:]) // 2]
-    plausible = np.abs(mjd - np.repeat(middle, curves.epochs)) < LONGEST_BASELINE
     repeated = np.zeros(len(mjd), dtype=bool)
     repeated[1:] = (np.diff(mjd) == 0) & (np.diff(owner) == 0) & (band[1:] == band[:-1])
-    return curves.keep(plausible & ~repeated)
+    return curves.keep(~repeated)

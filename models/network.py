@@ -12,6 +12,8 @@ from tensorflow import keras
 Array = npt.NDArray[np.float32]
 
 
+INPUT_NORM = "norm_0"
+HEAD = "head"  # names of the layers that a transfer replaces start with this
 CHUNK = 4096  # rows at once, for memory
 EPSILON, MOMENTUM = 1e-5, 0.9  # of the norms; the momentum in Keras's terms
 
@@ -109,15 +111,15 @@ def build(architecture: Architecture, inputs: int, classes: int, seed: int) -> k
     """A network from scaled features (members, n, inputs), each member's own, to logits (members, n, classes)."""
     keras.utils.set_random_seed(seed)
     scaled = keras.Input(batch_shape=(architecture.members, None, inputs))
-    x = MemberNorm(architecture.input_epsilon, name="norm_0")(scaled)
+    x = MemberNorm(architecture.input_epsilon, name=INPUT_NORM)(scaled)
     for number, units in enumerate(architecture.hidden, 1):
         x = MemberDense(units, name=f"dense_{number}")(x)
         x = keras.layers.ReLU()(x)
         x = MemberNorm(EPSILON, name=f"norm_{number}")(x)
         x = keras.layers.Dropout(architecture.dropout)(x)
-    logits = MemberDense(classes, name="head")(x)
+    logits = MemberDense(classes, name=HEAD)(x)
     if architecture.norm_logits:
-        logits = MemberNorm(EPSILON, name="head_norm")(logits)
+        logits = MemberNorm(EPSILON, name=f"{HEAD}_norm")(logits)
     return keras.Model(scaled, logits)
 
 

@@ -11,9 +11,9 @@ from tensorflow import keras
 from features import FEATURES
 from models import evaluation, network, splits
 from models.ensemble import Source
-from models.scaling import Scaler
+from models.network import HEAD
+from models.scaling import NO_CLIP, Scaler
 from models.serving import combine
-from models.sources import HEAD
 from models.tables import Table
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +26,6 @@ MIN_RATE = 1e-5  # the original goes on to 1e-10 and starts again; nothing is ga
 EPOCHS = 100
 BATCH = 256
 VALIDATION = 5  # one in so many objects chooses the epoch
-NO_CLIP = 1e6
 
 
 class Trains(Enum):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from models import taxonomy
 from models.report_ztf import SECTIONS
 
 PICTURE = "card.png"
@@ -24,8 +25,8 @@ def write_text(folder: Path, card: dict[str, Any]) -> None:
 def _text(card: dict[str, Any]) -> str:
     scores, training = card["scores"], card["training"]
     rows = "\n".join(
-        f"| {name} | {training['objects'].get(name, 0)} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} |"
-        f" {s['n']} |"
+        f"| {name} | {_elasticc(name)} | {training['objects'].get(name, 0)} | {s['precision']:.2f} | "
+        f"{s['recall']:.2f} | {s['f1']:.2f} | {s['n']} |"
         for name, s in scores["per_class"].items()
     )
     lines = [f"# {card['name']}, version {card['version']}", ""]
@@ -38,7 +39,13 @@ def _text(card: dict[str, Any]) -> str:
         lines += ["", f"What is simulated: {card['simulated']}"]
     lines += ["", f"Scores of {scores['of']}: macro-F1 {scores['macro_f1']:.3f}, MCC {scores['mcc']:.3f}, "]
     lines[-1] += f"accuracy {scores['accuracy']:.3f}, calibration error {scores['ece']:.3f}, {scores['n']} objects."
-    lines += ["", "| class | trained on | precision | recall | F1 | judged on |", "|---|---|---|---|---|---|", rows, ""]
+    lines += [
+        "",
+        "| class | in ELAsTiCC | trained on | precision | recall | F1 | judged on |",
+        "|---|---|---|---|---|---|---|",
+        rows,
+        "",
+    ]
     for title, key in (("Classes with too few objects", "dropped_classes"), ("AUROC of Residual", "unfamiliar")):
         if card.get(key):
             lines += [f"{title}: " + ", ".join(f"{name} {value}" for name, value in card[key].items()) + ".", ""]
@@ -49,6 +56,11 @@ def _text(card: dict[str, Any]) -> str:
             lines += [*section(card[key]), ""]
     lines += [f"![confusion, reliability, epochs]({PICTURE})", "", f"sha256 of the network: `{card['sha256']}`"]
     return "\n".join(lines) + "\n"
+
+
+def _elasticc(label: str) -> str:
+    class_id = taxonomy.class_id(label)
+    return f"{class_id} {taxonomy.ELASTICC[class_id]}"
 
 
 def _draw(path: Path, card: dict[str, Any]) -> None:

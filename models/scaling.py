@@ -17,6 +17,7 @@ FLOOR = 1e-4  # below every amplitude (mag), period (d) and scatter ratio that p
 SLOPE_UNIT = 1e-3  # days per mag: the steepest rise of a short-period pulsator with a magnitude of amplitude
 RATIO_OFFSET = 0.03  # a harmonic ratio below this is noise
 CLIP = 5.0  # robust sigmas; beyond it a value says no more than "far out"
+NO_CLIP = 1e6  # the published scaling has none; this keeps infinities out
 MIN_SCALE = 1e-3
 LEAST_CHI2 = 1e-3  # share of chi2 that a period leaves unexplained, at least
 LEAST_CHANCE = 1e-60  # false-alarm probability below which nobody cares by how much

@@ -42,8 +42,7 @@ class Classifier:
         self.bands: tuple[str, ...] = tuple(self.card["bands"])
         self.min_epochs: int = self.card["min_epochs"]
         self._scaler = scaling.from_json(self.card["scaler"])
-        distance = self.card["familiarity"]
-        self._familiarity = familiarity.from_json(distance) if distance else None
+        self._familiarity = familiarity.from_json(self.card["familiarity"])
         self._calibration = Calibration(
             self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
         )
@@ -70,7 +69,7 @@ class Classifier:
             raise ModelError(f"the network of {self.survey} is broken: its probabilities sum to {answer.sum()}")
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Class probabilities (n, classes) of every row by itself."""
+        """Class probabilities (n, classes) of every row by itself; Residual alone where a number is missing."""
         inputs = self._scaler(features)
         answers = np.empty((len(inputs), len(self.classes)))
         padded = np.zeros((CHUNK, inputs.shape[1]), dtype=np.float32)
@@ -80,9 +79,8 @@ class Classifier:
             self._interpreter.set_tensor(self._input, padded)
             self._interpreter.invoke()
             answer = self._interpreter.get_tensor(self._output).astype(np.float64)
-            if self._familiarity:
-                answer = self._familiarity(answer, padded)
-            answers[first : first + CHUNK] = answer[: len(chunk)]
+            answers[first : first + CHUNK] = self._familiarity(answer, padded)[: len(chunk)]
+        answers[~np.isfinite(features[:, : len(COLUMNS)]).all(axis=1)] = np.eye(len(self.classes))[-1]
         return answers
 
 

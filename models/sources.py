@@ -10,32 +10,37 @@ from tensorflow import keras
 from models import ModelError, building, ensemble, registry, scaling, synthesis, tables
 from models.building import OURS, Work
 from models.ensemble import Recipe, Source, Trained
-from models.network import Architecture
+from models.network import HEAD, Architecture
 from models.serving import CARD, read_card
 from models.training import Schedule
 
 RECIPE = Recipe(OURS, Schedule(8000, batch=256), balance=0.0)
 WEIGHTS = "weights.npz"
-HEAD = "head"  # the layers that a transfer replaces start with this
+ORIGIN = (
+    "OGLE-III Catalog of Variable Stars (Soszynski et al. 2008 and later); damped random walks fitted to SDSS Stripe "
+    "82 quasars with JAVELIN; eclipsing, spotted, blue and constant stars are drawn from models (models/synthesis)"
+)
 
 
 def train(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
     catalog = synthesis.read_catalog(data / "catalogs")
     output.mkdir(parents=True, exist_ok=True)
-    made = synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed))
+    curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed)))
     with work.telling("features"):
-        table = tables.extract(building.assembled(made), cache=work.cache, threads=work.threads)
+        table = tables.extract(curves, cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
     trained = ensemble.train(table, RECIPE, None, seed, work.told(name))
     notes = {
         "training": building.training_notes(
             "none", "light curves synthesised from the OGLE-III catalogue", table, seed
         ),
+        "origin": ORIGIN,
+        "macro_f1_by_epochs": building.by_epochs(trained, curves, table, work),
         "architecture": asdict(OURS),
     }
     building.save(trained, output, name, ("I",), table, notes)
-    _save_weights(trained, output)
+    save_weights(trained, output)
 
 
 def own(folder: Path | None = None) -> Source:
@@ -57,11 +62,11 @@ def own(folder: Path | None = None) -> Source:
             if layer.weights and not layer.name.startswith(HEAD):
                 layer.set_weights([weights[f"{layer.name}/{number}"] for number in range(len(layer.weights))])
 
-    return Source(card["name"], scaling.from_json(card["scaler"]), architecture, load)
+    return Source(scaling.from_json(card["scaler"]), architecture, load)
 
 
-def _save_weights(trained: Trained, folder: Path) -> None:
-    """Writes the weights so that others can start from them."""
+def save_weights(trained: Trained, folder: Path) -> None:
+    """Writes the weights of a network so that others can start from them."""
     arrays = {
         f"{layer.name}/{number}": array
         for layer in trained.network.layers

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from models import augment, tables
 from models.lightcurves import BandLightCurves
-from models.splits import MIN_CLASS_OBJECTS
+from models.splits import MIN_CLASS_OBJECTS, Strings
 from models.tables import Table
 
 
@@ -37,10 +37,10 @@ def training_set(
     worse = (augment.worsened(curves, seed=view) for view in range(views))
     seen = [own, *(tables.extract(view, cache=cache, threads=threads) for view in worse)]
     good = (own.reason == "") & (own.label != "")
-    common = [label for label, count in Counter(own.label[good].tolist()).items() if count >= MIN_CLASS_OBJECTS]
-    learnable = np.isin(own.label, common) & good
+    learnable = _of_common_classes(own.label, good)
     repeated = _repeated(curves, learnable)
-    usable = np.flatnonzero(learnable & ~repeated)
+    usable = np.flatnonzero(_of_common_classes(own.label, learnable & ~repeated))
+    common = np.unique(own.label[usable]).tolist()
     dropped = Counter(label for label in own.label.tolist() if label not in [*common, ""])
     failed = Counter(reason for reason in own.reason.tolist() if reason)
     return TrainingSet(
@@ -51,6 +51,13 @@ def training_set(
         own.object_id[repeated].tolist(),
         own.select(np.flatnonzero(~np.isin(own.label, [*common, ""]) & ~repeated)),
     )
+
+
+def _of_common_classes(label: Strings, among: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which of these objects (n,) have a class that MIN_CLASS_OBJECTS of them have."""
+    counts = Counter(label[among].tolist())
+    common = [name for name, count in counts.items() if count >= MIN_CLASS_OBJECTS]
+    return among & np.isin(label, common)
 
 
 def _repeated(curves: BandLightCurves, learnable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from models import ModelError, building, ensemble, judging, lightcurves, sources, splits, survey, tables, upsilont
+from models import ModelError, building, ensemble, lightcurves, sources, splits, survey, tables, upsilont
 from models.building import OURS, Work
 from models.ensemble import Recipe, Source, Trained
 from models.lightcurves import BandLightCurves
@@ -23,7 +23,6 @@ FEW_ROWS, DROPOUT_OF_FEW, LONGER_FOR_FEW, TRANSFER_RATE_OF_FEW = 10_000, 0.3, 2,
 POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
 MAX_VIEWS = 12
 MIN_CLASSES = 2
-EPOCH_STEPS = (20, 30, 50, 100, 200)  # first epochs at which a card gives the macro-F1
 
 
 def transfer(
@@ -66,8 +65,8 @@ def transfer(
         "dropped_classes": full.dropped,
         "not_classified": full.not_classified,
         "repeated": full.repeated,
-        "macro_f1_by_epochs": _by_epochs(trained, curves, table, work),
-        "unfamiliar": _unfamiliar(trained, table, full.strange, data.resolve().parent / "ztf_snia", work),
+        "macro_f1_by_epochs": building.by_epochs(trained, curves, table, work),
+        "unfamiliar": _unfamiliar(trained, table, full.strange, data.resolve().parent / "ztf_snia", seed, work),
     }
     if origin:
         notes["origin"] = origin
@@ -100,21 +99,23 @@ def views(curves: BandLightCurves) -> int:
     return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
 
 
-def _unfamiliar(trained: Trained, table: Table, strange: Table, supernovae: Path, work: Work) -> dict[str, float]:
-    """AUROC of Residual, of training objects by members that had not seen them, against what isn't among them."""
-    groups = {"classes left out of training": strange}
+def _unfamiliar(
+    trained: Trained, table: Table, dropped: Table, supernovae: Path, seed: int, work: Work
+) -> dict[str, float]:
+    """AUROC of Residual, of training objects by members that had not seen them, against what isn't among them.
+
+    Dropped classes have few objects, so the class in the middle by size is left out of a training of its own.
+    """
+    groups = {"of classes with too few objects": dropped}
     if supernovae.is_dir():
         groups["ZTF supernovae"] = tables.extract(lightcurves.read(supernovae), cache=work.cache, threads=work.threads)
-    return {
-        name: round(ensemble.unfamiliar(trained, table, group), 3) for name, group in groups.items() if len(group.owner)
+    found = {
+        f"{len(np.unique(group.owner))} {name}": round(ensemble.unfamiliar(trained, table, group), 3)
+        for name, group in groups.items()
+        if len(group.owner)
     }
-
-
-def _by_epochs(trained: Trained, curves: BandLightCurves, table: Table, work: Work) -> dict[int, float]:
-    place = {name: number for number, name in enumerate(curves.object_id.tolist())}
-    own = curves.select(np.sort([place[name] for name in table.object_id.tolist()]))
-    found = {}
-    for count in EPOCH_STEPS:
-        seen = tables.extract(own.first(count), cache=work.cache, threads=work.threads)
-        found[count] = judging.judge(trained.classes, seen, ensemble.unseen(trained, seen))["macro_f1"]
+    by_size = [label for label, _ in Counter(table.label.tolist()).most_common()]
+    if len(by_size) > MIN_CLASSES:
+        scratch = recipe(len(table.owner), None)
+        found |= [building.left_out(table, by_size[len(by_size) // 2], scratch, seed, work)]
     return found

@@ -16,7 +16,7 @@ from features import FEATURES
 from models import ModelError
 from models.ensemble import Source
 from models.network import PUBLISHED, Architecture
-from models.scaling import Scaler
+from models.scaling import NO_CLIP, Scaler
 
 if TYPE_CHECKING:
     from tensorflow import keras
@@ -46,15 +46,13 @@ def read(folder: Path) -> Published:
         raise ModelError(f"{folder}/params.json has other features than {', '.join(FEATURES)}")
     minimum = np.array([parameters["min_params"].get(name, np.nan) for name in FEATURES])
     center, scale = np.array(parameters["median"]), np.array(parameters["std"])
-    scaler = Scaler(tuple(FEATURES), center, scale, minimum=minimum)
+    scaler = Scaler(tuple(FEATURES), center, scale, NO_CLIP, minimum)
     return Published(tuple(parameters["classes"]), scaler, state)
 
 
 def source(published: Published, architecture: Architecture = PUBLISHED) -> Source:
     """The published network as the start of a transfer: everything below its last layer."""
-    return Source(
-        "upsilont", published.scaler, architecture, lambda network: load_weights(network, published.state, head=False)
-    )
+    return Source(published.scaler, architecture, lambda network: load_weights(network, published.state, head=False))
 
 
 def load_weights(network: "keras.Model", state: dict[str, npt.NDArray[np.float32]], *, head: bool) -> None:

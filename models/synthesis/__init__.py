@@ -3,7 +3,7 @@
 from models.synthesis.catalog import Catalog, read_catalog
 from models.synthesis.lightcurves import LightCurves, concatenate
 from models.synthesis.ogle3 import ogle3_light_curves
-from models.synthesis.ztf import ztf_light_curves, ztf_measured
+from models.synthesis.ztf import ztf_light_curves, ztf_measured_light_curves
 
 __all__ = [
     "Catalog",
@@ -12,5 +12,5 @@ __all__ = [
     "ogle3_light_curves",
     "read_catalog",
     "ztf_light_curves",
-    "ztf_measured",
+    "ztf_measured_light_curves",
 ]

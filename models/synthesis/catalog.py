@@ -21,7 +21,7 @@ class Catalog:
 
     object_id, type, subtype (n,); mag: mean I (n,); period days, amplitude mag peak to peak, r21, phi21, r31, phi31
     (n, 3), phases in radians of a cosine series; an absent mode has amplitude 0, an absent harmonic ratio 0.
-    quasar_sigma mag and quasar_tau days (m,): standard deviation and damping time in r, observer's frame.
+    quasar_id, quasar_sigma mag and quasar_tau days (m,): standard deviation and damping time in r, observer's frame.
     """
 
     object_id: Strings
@@ -34,6 +34,7 @@ class Catalog:
     phi21: Floats
     r31: Floats
     phi31: Floats
+    quasar_id: Strings
     quasar_sigma: Floats
     quasar_tau: Floats
 
@@ -56,7 +57,7 @@ def read_catalog(folder: Path) -> Catalog:
 
     try:
         table = pq.read_table(folder / "ogle3.parquet")
-        quasars = np.loadtxt(folder / "s82_qso_javelin_drw_r.txt.gz", usecols=(2, 5))
+        quasars = np.loadtxt(folder / "s82_qso_javelin_drw_r.txt.gz", usecols=(0, 2, 5), dtype=np.str_)
     except (OSError, ValueError) as error:
         raise ModelError(f"no catalogues in {folder}: {error}; --data or STARSIEVE_DATA says where they are") from error
 
@@ -84,8 +85,9 @@ def read_catalog(folder: Path) -> Catalog:
         phi21=np.nan_to_num(phi21),
         r31=_ratio(r31, phi31, MAX_R31),
         phi31=np.nan_to_num(phi31),
-        quasar_sigma=quasars[:, 0],
-        quasar_tau=quasars[:, 1],
+        quasar_id=np.char.add("quasar-", np.char.partition(quasars[:, 0], ".")[:, 0]),
+        quasar_sigma=quasars[:, 1].astype(np.float64),
+        quasar_tau=quasars[:, 2].astype(np.float64),
     )
 
 

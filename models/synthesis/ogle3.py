@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import splits
 from models.synthesis.cadence import ogle_cadences
 from models.synthesis.catalog import Catalog
 from models.synthesis.eclipses import eclipsing
 from models.synthesis.giants import HABITS, catalogued_giant_mag
-from models.synthesis.lightcurves import Epochs, Floats, Ints, LightCurves
+from models.synthesis.lightcurves import Epochs, Floats, Ints, LightCurves, Strings
 from models.synthesis.noise import observe_ogle
 from models.synthesis.pulsators import blazhko_swing, pulsation, pulsator_mag
 from models.synthesis.stochastic import blue_variable_mag, quasar_mag, rotation_mag, rotation_period
@@ -53,13 +54,18 @@ def ogle3_light_curves(catalog: Catalog, n_per_class: int, seed: int) -> Iterato
 def _star_order(rng: np.random.Generator, catalog: Catalog, label: str, n: int) -> Ints:
     """Catalogue rows for n light curves, every star once before any twice; -1 where the class isn't from stars.
 
-    Stars that are held out are left alone: the ZTF network, which starts from this source, is judged on them.
+    Those that are held out are left alone: the ZTF network, which starts from this source, is judged on them.
     """
     selection = PULSATORS.get(label) or GIANTS.get(label)
     if selection is None:
         return np.full(n, -1, dtype=np.int64)
-    rows = np.array([row for row in catalog.rows(*selection) if not splits.held_out(str(catalog.object_id[row]))])
+    rows = catalog.rows(*selection)
+    rows = rows[_learnable(catalog.object_id[rows])]
     return np.concatenate([rng.permutation(rows) for _ in range(n // len(rows) + 1)])[:n]
+
+
+def _learnable(names: Strings) -> NDArray[np.bool_]:
+    return np.array([not splits.held_out(name) for name in names.tolist()])
 
 
 def _chunk(rng: np.random.Generator, catalog: Catalog, label: str, first: int, rows: Ints) -> LightCurves:
@@ -103,7 +109,8 @@ def _drawn(rng: np.random.Generator, catalog: Catalog, label: str, epochs: Epoch
         period = rotation_period(rng, n)
         return period, rotation_mag(rng, period, epochs)
     if label == "QSO":
-        return no_period, quasar_mag(rng, catalog, epochs)
+        rows = np.flatnonzero(_learnable(catalog.quasar_id))
+        return no_period, quasar_mag(rng, catalog, rng.choice(rows, n), epochs)
     if label == "BV":
         return no_period, blue_variable_mag(rng, epochs)
     return no_period, np.zeros(len(epochs.mjd))

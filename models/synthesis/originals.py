@@ -98,7 +98,7 @@ def read_survey(folder: Path) -> Survey:
 
 
 def fit_originals(
-    rng: np.random.Generator, surveys: dict[str, Survey], label: str, limit: int, object_ids: Collection[str] | None
+    rng: np.random.Generator, surveys: dict[str, Survey], label: str, limit: int, object_ids: Collection[str]
 ) -> Originals:
     """Fit stars of a class in random order until `limit` have a clean model or all were tried."""
     sources, order = FITTED[label]
@@ -110,7 +110,7 @@ def fit_originals(
         for i in np.flatnonzero(
             (survey.label == survey_label) & (survey.period > 0.0) & (survey.period < longest)
         ).tolist()
-        if object_ids is None or survey.object_id[i] in object_ids
+        if survey.object_id[i] in object_ids
     ]
     found: list[tuple[str, float, Floats]] = []
     n_tried = 0

@@ -35,10 +35,9 @@ def random_walk(rng: np.random.Generator, epochs: Epochs, tau: Floats) -> Floats
     return damped_walk(epochs.mjd, epochs.index, tau, rng.standard_normal(len(epochs.mjd)))
 
 
-def quasar_mag(rng: np.random.Generator, catalog: Catalog, epochs: Epochs) -> Floats:
-    """Damped random walks with the (sigma, tau) pairs of measured quasars."""
-    row = rng.integers(0, len(catalog.quasar_sigma), len(epochs))
-    return catalog.quasar_sigma[row][epochs.index] * random_walk(rng, epochs, catalog.quasar_tau[row])
+def quasar_mag(rng: np.random.Generator, catalog: Catalog, rows: Ints, epochs: Epochs) -> Floats:
+    """Damped random walks with (sigma, tau) of these measured quasars (n,)."""
+    return catalog.quasar_sigma[rows][epochs.index] * random_walk(rng, epochs, catalog.quasar_tau[rows])
 
 
 def rotation_period(rng: np.random.Generator, n: int) -> Floats:

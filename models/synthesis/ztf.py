@@ -8,7 +8,7 @@ import structlog
 
 from models import splits
 from models.synthesis.catalog import Catalog, read_catalog
-from models.synthesis.lightcurves import Ints, LightCurves, offsets_of
+from models.synthesis.lightcurves import Ints, LightCurves, Strings, offsets_of
 from models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
 from models.synthesis.ztf_alerts import BANDS, Alerts, Exposures, draw_exposures, read_histories, reference_flux, select
 from models.synthesis.ztf_measured import MEASURED, measured, stars_of
@@ -45,20 +45,19 @@ GIANTS = {"LPV_Mira": ("LPV", "Mira"), "LPV_SRV": ("LPV", "SRV")}
 LABELS = ("RRAB", "RRC", "RRD", "CEP", "T2CEP", "DSCT", "EA", "EW", "LPV", "ROT", "QSO", "SN", "NONVAR")
 
 
-def ztf_light_curves(
-    data_dir: Path, n_per_class: int, seed: int, object_ids: Collection[str] | None = None
-) -> Iterator[LightCurves]:
+def ztf_light_curves(data_dir: Path, n_per_class: int, seed: int, object_ids: Collection[str]) -> Iterator[LightCurves]:
     """Yield up to n_per_class synthetic light curves in g and r of each of LABELS, in chunks of one class.
 
     On top of them come, as they are, all real ones that may be used of constant stars and supernovae: real constants
     as training data halved the share of other ztf_field stars called periodic, where better noise did nothing.
 
     data_dir: with lightcurves/, catalogs/ and alerts/. object_ids: the real stars (of catalina, asas, the OGLE-III
-    catalogue, ztf_field and ztf_snia) that may be used; None: all. Every light curve has at least 20 points in one
-    band. object_id is "<original>:<number>". Few objects of a class may pass the alert selection; then fewer come out
-    and the log says so. Raises FileNotFoundError where data are missing.
+    catalogue, ztf_field and ztf_snia) and quasars that may be used. Every light curve has at least 20 points in one
+    band. object_id is "<original>#view-<number>". Few objects of a class may pass the alert selection; then fewer come
+    out and the log says so. Raises ModelError or UnreadableFolderError where data are
+    missing.
     """
-    allowed = None if object_ids is None else frozenset(object_ids)
+    allowed = frozenset(object_ids)
     catalog = read_catalog(data_dir / "catalogs")
     surveys = {name: read_survey(data_dir / "lightcurves" / name) for name in SURVEYS}
     histories = read_histories(data_dir / "alerts" / "ztf_avro")
@@ -78,14 +77,14 @@ def ztf_light_curves(
         log.info("ztf class synthesised", label=label, asked=n_per_class, made=count)
 
 
-def ztf_measured(
+def ztf_measured_light_curves(
     data_dir: Path, n_per_class: int, seed: int, object_ids: Collection[str], views: int
 ) -> Iterator[LightCurves]:
     """Yield real light curves of up to n_per_class stars of each class of catalina and asas, as alerts carry them.
 
     object_ids: the stars that may be used; views: how often each is seen, see models.synthesis.ztf_measured. Of
-    constant stars and supernovae come parts of real ZTF light curves, as many of each. Raises FileNotFoundError where
-    data are missing.
+    constant stars and supernovae come parts of real ZTF light curves, as many of each. Raises UnreadableFolderError
+    where data are missing.
     """
     allowed = frozenset(object_ids)
     surveys = {name: read_survey(data_dir / "lightcurves" / name) for name in SURVEYS}
@@ -106,7 +105,7 @@ def _draws(
     catalog: Catalog,
     surveys: dict[str, Survey],
     limit: int,
-    allowed: frozenset[str] | None,
+    allowed: frozenset[str],
 ) -> list[Draw]:
     """The ways to draw objects of a class, from the stars that may be used."""
     draws: list[Draw] = []
@@ -122,7 +121,7 @@ def _draws(
             if len(rows := _allowed_rows(catalog, selection, allowed)):
                 draws.append(catalogued_giants(kind, catalog, rows))
     if label == "QSO":
-        draws.append(quasars(catalog))
+        draws.append(quasars(catalog, _allowed(catalog.quasar_id, allowed)))
     if label == "SN":
         draws.append(supernovae())
     if label == "NONVAR":
@@ -130,11 +129,13 @@ def _draws(
     return draws
 
 
-def _allowed_rows(catalog: Catalog, selection: tuple[str, ...], allowed: frozenset[str] | None) -> Ints:
+def _allowed_rows(catalog: Catalog, selection: tuple[str, ...], allowed: frozenset[str]) -> Ints:
     rows = catalog.rows(*selection)
-    if allowed is None:
-        return rows
-    return rows[[name in allowed for name in catalog.object_id[rows].tolist()]]
+    return rows[_allowed(catalog.object_id[rows], allowed)]
+
+
+def _allowed(names: Strings, allowed: frozenset[str]) -> Ints:
+    return np.flatnonzero([name in allowed for name in names.tolist()])
 
 
 def _observe(

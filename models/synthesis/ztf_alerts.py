@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models import ModelError
 from models.synthesis.lightcurves import Epochs, Floats, Ints, Strings, offsets_of
 from models.synthesis.noise import heavy_tailed
 
@@ -61,7 +62,10 @@ class History:
 
 
 def read_histories(folder: Path) -> list[History]:
-    """Exposures, detections or not, of every readable packet in a folder's .avro files, from few to many a day."""
+    """Exposures, detections or not, of every readable packet in a folder's .avro files, from few to many a day.
+
+    Raises ModelError if there is none.
+    """
     import fastavro  # noqa: PLC0415 - only those who make training data need it here
 
     histories = []
@@ -74,6 +78,8 @@ def read_histories(folder: Path) -> list[History]:
         histories += [
             history for packet in packets if isinstance(packet, dict) and (history := _history(packet)) is not None
         ]
+    if not histories:
+        raise ModelError(f"no ZTF packets in {folder}; --data or STARSIEVE_DATA says where they are")
     return sorted(histories, key=lambda history: len(history.day) / (np.ptp(history.day) + 1.0))
 
 

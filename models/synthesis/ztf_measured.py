@@ -36,8 +36,8 @@ def measured(
 ) -> LightCurves | None:
     """These stars of a survey, each in up to `views` views with at least min_epochs points; None if there are none.
 
-    object_id is "<star>:real<view>". views = 1: with forced photometry, as of the last alert, as a broker has them in
-    the end; more: with and without, as of any alert.
+    object_id is "<star>#view-real<view>". views = 1: with forced photometry, as of the last alert, as a broker has them
+    in the end; more: with and without, as of any alert.
     """
     found: list[tuple[int, int, Ints, Floats]] = []
     for i in stars:

@@ -16,11 +16,12 @@ log = structlog.get_logger()
 MIN_EPOCHS = 20  # of one band, as in the stream
 # Class: survey and label of real ZTF light curves.
 REAL = {"NONVAR": ("ztf_field", "FIELD"), "SN": ("ztf_snia", "SNIA")}
+FIRST_SHARE = 0.5  # of the parts: the first epochs, as a stream has them
 # Robust scatter over quoted error; 11 of 952 ztf_field stars exceed it, an EW and an RR Lyrae star among them.
 MAX_QUIET = 2.5
 
 
-def real_light_curves(data_dir: Path, label: str, allowed: frozenset[str] | None) -> Iterator[LightCurves]:
+def real_light_curves(data_dir: Path, label: str, allowed: frozenset[str]) -> Iterator[LightCurves]:
     """Real ZTF light curves of a class as they are, those with MIN_EPOCHS in a band."""
     if label not in REAL:
         return
@@ -33,7 +34,10 @@ def real_light_curves(data_dir: Path, label: str, allowed: frozenset[str] | None
 def real_parts(
     rng: np.random.Generator, data_dir: Path, label: str, allowed: frozenset[str], parts: int
 ) -> Iterator[LightCurves]:
-    """Random parts of them, from MIN_EPOCHS epochs on (log-uniform), of the fullest band; "<star>:real<part>"."""
+    """Parts of them, of the fullest band: any epochs or the first ones, MIN_EPOCHS or more (log-uniform).
+
+    object_id is "<star>#view-real<part>".
+    """
     if label not in REAL:
         return
     survey, stars = _stars(data_dir, label, allowed)
@@ -52,18 +56,18 @@ def real_parts(
         )
 
 
-def _stars(data_dir: Path, label: str, allowed: frozenset[str] | None) -> tuple[Survey, list[int]]:
+def _stars(data_dir: Path, label: str, allowed: frozenset[str]) -> tuple[Survey, list[int]]:
     name, survey_label = REAL[label]
     survey = read_survey(data_dir / "lightcurves" / name)
     usable = np.flatnonzero(survey.label == survey_label).tolist()
-    usable = [i for i in usable if allowed is None or survey.object_id[i] in allowed]
+    usable = [i for i in usable if survey.object_id[i] in allowed]
     long = [i for i in usable if len(_fullest_band(survey, i)) >= MIN_EPOCHS]
     return survey, [i for i in long if label != "NONVAR" or _quiet(survey, i)]
 
 
 def _some(rng: np.random.Generator, rows: Ints) -> Ints:
     count = int(np.exp(rng.uniform(np.log(MIN_EPOCHS), np.log(len(rows) + 1))))
-    chosen: Ints = np.sort(rng.permutation(rows)[:count])
+    chosen: Ints = rows[:count] if rng.random() < FIRST_SHARE else np.sort(rng.permutation(rows)[:count])
     return chosen
 
 

@@ -127,13 +127,14 @@ def catalogued_giants(kind: str, catalog: Catalog, rows: Ints) -> Draw:
     return draw
 
 
-def quasars(catalog: Catalog) -> Draw:
-    """Damped random walks of Stripe 82."""
+def quasars(catalog: Catalog, rows: Ints) -> Draw:
+    """Damped random walks like those of Stripe 82's quasars (these rows)."""
 
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
-        deviation = quasar_mag(rng, catalog, exposures.epochs)
+        chosen = rng.choice(rows, n)
+        deviation = quasar_mag(rng, catalog, chosen, exposures.epochs)
         flux = band_flux(rng, "QSO", deviation, exposures, SCALE_QUASAR)
-        return Sources(_names(rng, "quasar", n), np.full(n, np.nan), flux)
+        return Sources(catalog.quasar_id[chosen], np.full(n, np.nan), flux)
 
     return draw
 

@@ -33,6 +33,7 @@ def catalog() -> Catalog:
         phi21=np.array([[4.45, *absent], [4.2, 1.0, 0.0]]),
         r31=np.array([[0.28, *absent], [0.1, 0.0, 0.0]]),
         phi31=np.array([[2.73, *absent], [2.0, 0.0, 0.0]]),
+        quasar_id=np.array(["quasar-1"]),
         quasar_sigma=np.array([0.2]),
         quasar_tau=np.array([100.0]),
     )
