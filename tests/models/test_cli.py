@@ -111,6 +111,7 @@ def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:
         (["models", "show", "nothing"], "no network for survey"),
         (["transfer", "--source", "upsilont", "--data", "nowhere", "-o", "out"], "published network is not in"),
         (["transfer", "--source", "none", "--data", "nowhere", "-o", "out"], "there is no nowhere"),
+        (["transfer", "--source", "none", "--data", "/nowhere", "-o", "out"], "there is no /nowhere"),
         (["transfer", "--source", "nowhere", "--data", "nowhere", "-o", "out"], "no readable network card"),
         (["train", "--data", "nowhere", "-o", "out"], "--data or STARSIEVE_DATA"),
         (["models", "build", "--data", "nowhere", "--survey", "nothing"], "no recipe"),

@@ -93,6 +93,18 @@ def test_a_network_without_a_member_for_every_fold_is_refused(table: Table) -> N
         ensemble.train(table, few, None, seed=0)
 
 
+def test_labels_that_all_lie_in_one_fold_are_too_few(table: Table) -> None:
+    two = table.select(np.array([np.flatnonzero(table.label == label)[0] for label in ("EW", "RRAB")]))
+    outcomes = set()
+    for seed in range(10):
+        try:
+            ensemble.train(two, replace(RECIPE, schedule=training.Schedule(steps=1, batch=8)), None, seed)
+            outcomes.add("trained")
+        except ModelError as error:
+            outcomes.add(str(error).split(":")[0])
+    assert outcomes == {"trained", "too few labels"}
+
+
 def test_trainings_side_by_side_know_nothing_of_each_other(table: Table) -> None:
     swap = {"RRAB": "EW", "EW": "RRAB", "LPV": "LPV"}
     swapped = replace(table, label=np.array([swap[label] for label in table.label]))

@@ -57,6 +57,14 @@ def test_odd_features_get_a_full_answer(classifier: Classifier) -> None:
     np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-12)
 
 
+def test_a_row_with_a_number_missing_is_residual(classifier: Classifier) -> None:
+    rows = ROWS[:2].copy()
+    rows[0, -1] = np.nan
+    missing, whole = classifier.probabilities(rows)
+    assert missing.tolist() == [0.0] * (len(classifier.classes) - 1) + [1.0]
+    np.testing.assert_array_equal(whole, classifier.probabilities(ROWS[1:2])[0])
+
+
 def test_nothing_to_classify_is_no_error(classifier: Classifier) -> None:
     nothing = classifier.classify(np.empty((0, len(COLUMNS))), np.empty(0, dtype=int), np.empty(0, dtype=int))
     assert nothing.shape == (0, len(classifier.classes))

@@ -50,6 +50,13 @@ def test_of_repeated_light_curves_one_is_used_and_none_where_the_labels_differ()
     assert found.strange.object_id.tolist() == ["few"]
 
 
+def test_a_class_that_repeats_leave_too_small_is_dropped() -> None:
+    nine = np.flatnonzero(curves().object_id != "EA0")  # nine EA and a torn one
+    found = survey.training_set(curves().select(nine), views=1)
+    assert set(found.table.label.tolist()) == {"EW"}
+    assert found.dropped == {"EA": 10, "RRC": 2}
+
+
 def test_the_bands_of_an_object_have_one_period_and_another_object_its_own(tmp_path: Path) -> None:
     both = curves().select(np.arange(2))  # the same star under two names
     both.mag[:EPOCHS] = 15 + np.random.default_rng(1).normal(0, 0.3, EPOCHS)

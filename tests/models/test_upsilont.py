@@ -28,6 +28,15 @@ def test_scaled_features_are_the_published_ones(published: upsilont.Published, g
     np.testing.assert_allclose(published.scaler(features)[0], expected, atol=1e-6)
 
 
+def test_a_value_far_out_is_scaled_like_any_other(published: upsilont.Published, golden: dict[str, Any]) -> None:
+    row = np.array([golden["features_all"][name] for name in FEATURES])
+    which, scaler = FEATURES.index("r21"), published.scaler  # one without a logarithm
+    row[which] = 50.0
+    far = (50.0 - scaler.center[which]) / scaler.scale[which]
+    assert far > 100
+    np.testing.assert_allclose(scaler(row[None])[0, which], far, rtol=1e-6)
+
+
 @pytest.mark.parametrize("members", [1, 3])
 def test_all_21_probabilities_are_the_published_ones(
     published: upsilont.Published, golden: dict[str, Any], members: int

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import splits
+from models import ModelError, splits
 from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves, ztf_measured_light_curves
 from models.synthesis.lightcurves import Epochs
 from models.synthesis.originals import read_survey
@@ -124,6 +124,11 @@ def allowed(data_dir: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def light_curves(data_dir: Path, allowed: set[str]) -> LightCurves:
     return concatenate(ztf_light_curves(data_dir, 12, seed=1, object_ids=allowed))
+
+
+def test_a_folder_without_packets_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no ZTF packets"):
+        read_histories(tmp_path)
 
 
 def test_every_class_is_there_with_enough_epochs(light_curves: LightCurves) -> None:
