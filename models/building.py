@@ -13,6 +13,7 @@ from models import cards, ensemble, judging, lightcurves, report, splits, tables
 from models.ensemble import Recipe, Trained
 from models.lightcurves import BandLightCurves
 from models.network import Architecture
+from models.synthesis import LightCurves
 from models.tables import Table
 
 OnStep = Callable[[str, float, float], None]
@@ -41,11 +42,12 @@ class Work:
         return lambda step, steps: self.on_step(name, step, steps)
 
 
-def assembled(made: Any) -> BandLightCurves:
+def assembled(made: LightCurves) -> BandLightCurves:
     """Synthetic light curves in the form of real ones."""
     owner = np.repeat(np.arange(len(made)), np.diff(made.offsets))
-    points = {"band": made.band, "mjd": made.mjd, "mag": made.mag, "magerr": made.magerr}
-    return lightcurves.assemble(made.object_id, made.label, owner, **points)
+    return lightcurves.assemble(
+        made.object_id, made.label, owner, band=made.band, mjd=made.mjd, mag=made.mag, magerr=made.magerr
+    )
 
 
 def save(
