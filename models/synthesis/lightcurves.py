@@ -16,14 +16,13 @@ Strings = NDArray[np.str_]
 class LightCurves:
     """n objects; points of object i are rows offsets[i] to offsets[i + 1], ordered by band, then mjd.
 
-    object_id, label (n,) text; period (n,) days, NaN where there is none; offsets (n + 1,); band (n_points,) text;
+    object_id, label (n,) text; offsets (n + 1,); band (n_points,) text;
     mjd days, mag and magerr magnitudes (n_points,). models.splits.star(object_id) is the star that the
     light curve was made from: split by it, not by the whole id, or one star sits on both sides.
     """
 
     object_id: Strings
     label: Strings
-    period: Floats
     band: Strings
     mjd: Floats
     mag: Floats
@@ -57,7 +56,6 @@ def concatenate(parts: Iterable[LightCurves]) -> LightCurves:
     return LightCurves(
         object_id=np.concatenate([chunk.object_id for chunk in chunks]),
         label=np.concatenate([chunk.label for chunk in chunks]),
-        period=np.concatenate([chunk.period for chunk in chunks]),
         band=np.concatenate([chunk.band for chunk in chunks]),
         mjd=np.concatenate([chunk.mjd for chunk in chunks]),
         mag=np.concatenate([chunk.mag for chunk in chunks]),

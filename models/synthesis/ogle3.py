@@ -72,16 +72,15 @@ def _chunk(rng: np.random.Generator, catalog: Catalog, label: str, first: int, r
     n = len(rows)
     epochs = ogle_cadences(rng, n)
     if rows[0] >= 0:
-        names, period, mean = catalog.object_id[rows], catalog.period[rows, 0], catalog.mag[rows]
+        names, mean = catalog.object_id[rows], catalog.mag[rows]
         deviation = _catalogued(rng, catalog, label, rows, epochs)
     else:
         names, mean = np.array([f"{label}-{first + i:06d}" for i in range(n)]), _field_magnitudes(rng, n)
-        period, deviation = _drawn(rng, catalog, label, epochs)
+        deviation = _drawn(rng, catalog, label, epochs)
     mag, magerr = observe_ogle(rng, mean[epochs.index] + deviation, epochs)
     return LightCurves(
         object_id=np.array([f"{name}{splits.VIEW}{first + i}" for i, name in enumerate(names)]),
         label=np.full(n, label),
-        period=period,
         band=np.full(len(epochs.mjd), BAND),
         mjd=epochs.mjd,
         mag=mag,
@@ -98,22 +97,21 @@ def _catalogued(rng: np.random.Generator, catalog: Catalog, label: str, rows: In
     return blazhko_swing(rng, epochs) * mag if label == "RRL_ab" else mag
 
 
-def _drawn(rng: np.random.Generator, catalog: Catalog, label: str, epochs: Epochs) -> tuple[Floats, Floats]:
-    """Periods (n,) and deviations (n_points,) of stars drawn from populations."""
+def _drawn(rng: np.random.Generator, catalog: Catalog, label: str, epochs: Epochs) -> Floats:
+    """Deviations (n_points,) of stars drawn from populations."""
     n = len(epochs)
-    no_period = np.full(n, np.nan)
     if label in ECLIPSING:
         binaries = eclipsing(rng, label, n)
-        return binaries.period, binaries.mag(epochs)
+        return binaries.mag(epochs)
     if label == "ROT":
         period = rotation_period(rng, n)
-        return period, rotation_mag(rng, period, epochs)
+        return rotation_mag(rng, period, epochs)
     if label == "QSO":
         rows = np.flatnonzero(_learnable(catalog.quasar_id))
-        return no_period, quasar_mag(rng, catalog, rng.choice(rows, n), epochs)
+        return quasar_mag(rng, catalog, rng.choice(rows, n), epochs)
     if label == "BV":
-        return no_period, blue_variable_mag(rng, epochs)
-    return no_period, np.zeros(len(epochs.mjd))
+        return blue_variable_mag(rng, epochs)
+    return np.zeros(len(epochs.mjd))
 
 
 def _field_magnitudes(rng: np.random.Generator, n: int) -> Floats:

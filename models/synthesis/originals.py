@@ -58,7 +58,6 @@ class Survey:
         return LightCurves(
             object_id=np.array([f"{self.object_id[i]}{splits.VIEW}{number}" for number, i in enumerate(stars)]),
             label=np.full(len(stars), label),
-            period=self.period[stars],
             band=self.band[flat],
             mjd=self.mjd[flat],
             mag=self.mag[flat],

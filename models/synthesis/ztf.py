@@ -161,7 +161,6 @@ def _observe(
     return LightCurves(
         object_id=np.array(names, dtype=np.str_),
         label=np.full(len(stars), label),
-        period=sources.period[stars],
         band=np.array(BANDS)[exposures.band[flat]],
         mjd=exposures.epochs.mjd[flat],
         mag=alerts.mag[flat],

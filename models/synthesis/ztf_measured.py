@@ -56,11 +56,9 @@ def measured(
     if not found:
         return None
     points = np.concatenate([rows for _, _, rows, _ in found])
-    owners = [i for i, *_ in found]
     return LightCurves(
         object_id=np.array([f"{survey.object_id[i]}{splits.REAL_VIEW}{view}" for i, view, *_ in found]),
         label=np.full(len(found), label),
-        period=survey.period[owners],
         band=np.full(len(points), BAND),
         mjd=survey.mjd[points],
         mag=survey.mag[points],

@@ -47,7 +47,6 @@ def real_parts(
         yield LightCurves(
             object_id=np.array([f"{survey.object_id[i]}{splits.REAL_VIEW}{part}" for i in stars]),
             label=np.full(len(stars), label),
-            period=survey.period[stars],
             band=survey.band[flat],
             mjd=survey.mjd[flat],
             mag=survey.mag[flat],

@@ -66,7 +66,6 @@ class Sources:
     """
 
     object_id: Strings
-    period: Floats
     flux: Floats
     reference: Floats | None = None
 
@@ -97,7 +96,7 @@ def fitted_stars(label: str, originals: Originals) -> Draw:
         star = Folded(originals.period[rows], originals.shape[rows], rng.random(n))
         deviation = _FITTED_MOTION.get(label, _strictly_periodic)(rng, star, exposures.epochs)
         flux = band_flux(rng, label, deviation, exposures, SCALE_V[label])
-        return Sources(originals.object_id[rows], star.period, flux)
+        return Sources(originals.object_id[rows], flux)
 
     return draw
 
@@ -110,7 +109,7 @@ def catalogued_stars(label: str, catalog: Catalog, rows: Ints) -> Draw:
         star = pulsation(rng, catalog, chosen)
         deviation = pulsator_mag(star, exposures.epochs.mjd, exposures.epochs.index)
         flux = band_flux(rng, label, deviation, exposures, SCALE_I[label])
-        return Sources(catalog.object_id[chosen], catalog.period[chosen, 0], flux)
+        return Sources(catalog.object_id[chosen], flux)
 
     return draw
 
@@ -122,7 +121,7 @@ def catalogued_giants(kind: str, catalog: Catalog, rows: Ints) -> Draw:
         chosen = rng.choice(rows, n)
         deviation = catalogued_giant_mag(rng, kind, catalog, chosen, exposures.epochs)
         flux = band_flux(rng, "LPV", deviation, exposures, SCALE_I["LPV"])
-        return Sources(catalog.object_id[chosen], catalog.period[chosen, 0], flux)
+        return Sources(catalog.object_id[chosen], flux)
 
     return draw
 
@@ -134,7 +133,7 @@ def quasars(catalog: Catalog, rows: Ints) -> Draw:
         chosen = rng.choice(rows, n)
         deviation = quasar_mag(rng, catalog, chosen, exposures.epochs)
         flux = band_flux(rng, "QSO", deviation, exposures, SCALE_QUASAR)
-        return Sources(catalog.quasar_id[chosen], np.full(n, np.nan), flux)
+        return Sources(catalog.quasar_id[chosen], flux)
 
     return draw
 
@@ -149,7 +148,7 @@ def constants() -> Draw:
         hit = rng.random(n_points) < share[index]
         artefact = np.where(hit, size[index] * rng.standard_t(4.0, n_points), 0.0)
         flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, (1.0, 1.0))
-        return Sources(_names(rng, "constant", n), np.full(n, np.nan), flux * np.maximum(1.0 + artefact, 0.0), flux)
+        return Sources(_names(rng, "constant", n), flux * np.maximum(1.0 + artefact, 0.0), flux)
 
     return draw
 
@@ -172,7 +171,7 @@ def supernovae() -> Draw:
         host = np.where(rng.random(n) < COUNTERPART_SHARE, 10.0 ** (-0.4 * rng.uniform(17.0, 21.5, n)), 0.0)
         reference = host[index] * np.where(band == 0, 0.6, 1.0)
         flux = reference + 10.0 ** (-0.4 * magnitudes) * (1.6 * shape + tail)
-        return Sources(_names(rng, "supernova", n), np.full(n, np.nan), flux, reference)
+        return Sources(_names(rng, "supernova", n), flux, reference)
 
     return draw
 
