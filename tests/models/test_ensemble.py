@@ -8,7 +8,7 @@ import pytest
 
 from models import ModelError, calibration, cards, ensemble, judging, lightcurves, sources, tables, training
 from models.ensemble import Recipe, Trained
-from models.network import Architecture
+from models.network import INPUT_NORM, Architecture
 from models.scaling import COLUMNS
 from models.serving import Classifier
 from models.tables import Table
@@ -52,6 +52,18 @@ def test_it_learns_what_can_be_learnt(trained: Trained) -> None:
     others = survey(50, seed=2).own()
     scores = judging.judge(trained.classes, others, ensemble.predict(trained, others))
     assert scores["macro_f1"] > 0.9
+
+
+def test_the_inputs_that_tell_the_classes_apart_count_most(trained: Trained) -> None:
+    row = np.ones((1, len(COLUMNS)))
+    changed = []
+    for column in (PERIOD, AMPLITUDE):
+        other = row.copy()
+        other[0, column] = 2.0
+        changed.append(trained.scaler(other) != trained.scaler(row))
+    telling = np.any(changed, axis=0)[0]  # the inputs that are made of them
+    counts = np.abs(trained.network.get_layer(INPUT_NORM).gamma).mean(axis=0)
+    assert counts[telling].max() > 1.5 * counts[~telling].max()
 
 
 def test_answers_about_training_objects_come_from_members_that_had_not_seen_them(
