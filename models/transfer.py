@@ -104,7 +104,8 @@ def _unfamiliar(
 ) -> dict[str, float]:
     """AUROC of Residual, of training objects by members that had not seen them, against what isn't among them.
 
-    Dropped classes have few objects, so the class in the middle by size is left out of a training of its own.
+    Dropped classes have few objects, so the class in the middle by size, if it has enough, is left out of a training of
+    its own.
     """
     groups = {"of classes with too few objects": dropped}
     if supernovae.is_dir():
@@ -114,8 +115,8 @@ def _unfamiliar(
         for name, group in groups.items()
         if len(group.owner)
     }
-    by_size = [label for label, _ in Counter(table.label.tolist()).most_common()]
-    if len(by_size) > MIN_CLASSES:
-        scratch = recipe(len(table.owner), None)
-        found |= [building.left_out(table, by_size[len(by_size) // 2], scratch, seed, work)]
+    by_size = Counter(table.label.tolist()).most_common()
+    label, count = by_size[len(by_size) // 2]
+    if len(by_size) > MIN_CLASSES and count >= splits.MIN_CLASS_OBJECTS:
+        found |= [building.left_out(table, label, recipe(len(table.owner), None), seed, work)]
     return found

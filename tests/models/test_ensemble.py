@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import ModelError, calibration, cards, ensemble, judging, lightcurves, sources, tables, training
+from models import ModelError, building, calibration, cards, ensemble, judging, lightcurves, sources, tables, training
 from models.ensemble import Recipe, Trained
 from models.network import INPUT_NORM, Architecture
 from models.scaling import COLUMNS
@@ -154,6 +154,15 @@ def test_the_unfamiliar_goes_to_residual(table: Table, trained: Trained) -> None
     strange.features[:, PERIOD] = np.where(strange.features[:, AMPLITUDE] > 0.5, 0.4, 300.0)
     score = ensemble.unfamiliar(trained, table, strange)
     assert score > 0.7  # 0.5 is chance
+
+
+def test_a_class_left_out_of_training_goes_to_residual(table: Table) -> None:
+    work = building.Work(Path(), 1, lambda *_: None)
+    name, score = building.left_out(
+        table, "RRAB", RECIPE, seed=0, work=work
+    )  # the period of one, the amplitude of another
+    assert name == "60 RRAB, left out of a training from scratch"
+    assert score > 0.8
 
 
 def test_every_row_counts_by_its_class_and_its_object() -> None:
