@@ -27,8 +27,8 @@ from models import registry
 
 TOPIC = "ztf_demo_programid1"
 NIGHTS = 60
-# The in-process Kafka keeps 5 MB a partition, some 80 packets; so only so many may wait to be read.
-MAX_IN_FLIGHT = 150
+# The in-process Kafka keeps 5 MB a partition, some 66 packets, and a run of them may go to one: no more may wait.
+MAX_IN_FLIGHT = 60
 PATIENCE_S = 60.0
 _CALL_S = 10.0
 # The in-process Kafka answers a fetch only when its time is up. No word of librdkafka's below an error.

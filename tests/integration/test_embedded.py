@@ -6,9 +6,10 @@ import uuid
 
 import pytest
 import redis
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from broker import demo, simulate
 from broker.embedded import embedded_kafka, embedded_redis
 
 CONSUME_IN_ANOTHER_PROCESS = """
@@ -40,6 +41,21 @@ def test_two_embedded_kafkas_are_apart() -> None:
             producer.flush()
         assert "alerts" in AdminClient({"bootstrap.servers": one}).list_topics(timeout=5).topics
         assert "alerts" not in AdminClient({"bootstrap.servers": other}).list_topics(timeout=5).topics
+
+
+def test_all_that_waits_in_the_demo_fits_into_one_partition() -> None:
+    """Messages without a key come in runs, and a worker that starts slowly reads none of the first."""
+    packets = [alert.packet for alert in simulate.alerts(simulate.invent(40, demo.NIGHTS, seed=1))]
+    largest = sorted(packets, key=len)[-demo.MAX_IN_FLIGHT :]
+    assert len(largest) == demo.MAX_IN_FLIGHT
+    with embedded_kafka() as address:
+        with Producer({"bootstrap.servers": address}) as producer:
+            for packet in largest:
+                producer.produce("alerts", packet, partition=0)
+            producer.flush()
+        with Consumer({"bootstrap.servers": address, "group.id": "g"}) as consumer:
+            oldest, newest = consumer.get_watermark_offsets(TopicPartition("alerts", 0), timeout=10)
+    assert (oldest, newest) == (0, len(largest))
 
 
 def test_embedded_redis_serves_and_ends() -> None:
