@@ -80,23 +80,21 @@ def read_columns(
     if not path.is_file():
         raise UnreadableFolderError(f"there is no {path}")
     try:
-        table = parquet.read_table(path)
+        present = parquet.read_schema(path).names
+        wanted = [name for name in (*text, *numbers, *optional) if name in present]
+        table = parquet.read_table(path, columns=wanted)
     except (OSError, pa.ArrowException) as error:
         raise UnreadableFolderError(f"cannot read {path}: {error}") from error
-    missing = [name for name in (*text, *numbers) if name not in table.column_names]
+    missing = [name for name in (*text, *numbers) if name not in present]
     if missing:
-        raise UnreadableFolderError(
-            f"{path} has no column {', '.join(missing)}; it has {', '.join(table.column_names)}"
-        )
+        raise UnreadableFolderError(f"{path} has no column {', '.join(missing)}; it has {', '.join(present)}")
     found = {}
-    for name in (*text, *numbers, *(name for name in optional if name in table.column_names)):
+    for name in wanted:
         try:
             column = table[name].cast(pa.float64() if name in numbers else pa.string())
         except pa.ArrowException as error:
-            wanted = "numbers" if name in numbers else "text"
-            raise UnreadableFolderError(
-                f"{path}: column {name} should hold {wanted}, not {table[name].type}"
-            ) from error
+            kind = "numbers" if name in numbers else "text"
+            raise UnreadableFolderError(f"{path}: column {name} should hold {kind}, not {table[name].type}") from error
         if name in text and column.null_count:
             raise UnreadableFolderError(f"{path}: column {name} is empty in {column.null_count} rows")
         if name in numbers:

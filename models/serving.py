@@ -80,7 +80,8 @@ class Classifier:
             self._interpreter.invoke()
             answer = self._interpreter.get_tensor(self._output).astype(np.float64)
             answers[first : first + CHUNK] = self._familiarity(answer, padded)[: len(chunk)]
-        answers[~np.isfinite(features[:, : len(COLUMNS)]).all(axis=1)] = np.eye(len(self.classes))[-1]
+        seen = features[:, : len(self._scaler.columns)]
+        answers[~np.isfinite(seen).all(axis=1)] = np.eye(len(self.classes))[-1]
         return answers
 
 

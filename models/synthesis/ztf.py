@@ -54,8 +54,7 @@ def ztf_light_curves(data_dir: Path, n_per_class: int, seed: int, object_ids: Co
     data_dir: with lightcurves/, catalogs/ and alerts/. object_ids: the real stars (of catalina, asas, the OGLE-III
     catalogue, ztf_field and ztf_snia) and quasars that may be used. Every light curve has at least 20 points in one
     band. object_id is "<original>#view-<number>". Few objects of a class may pass the alert selection; then fewer come
-    out and the log says so. Raises ModelError or UnreadableFolderError where data are
-    missing.
+    out and the log says so. Raises ModelError or UnreadableFolderError where data are missing.
     """
     allowed = frozenset(object_ids)
     catalog = read_catalog(data_dir / "catalogs")
