@@ -15,7 +15,6 @@ from typing import Annotated, Any, NoReturn
 
 import structlog
 import typer
-from confluent_kafka import KafkaException
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -69,16 +68,26 @@ def run(
         kafka={"bootstrap_servers": bootstrap_servers, "topics": topic, "output_topic": output_topic, "group": group},
         redis={"url": redis},
     )
-    from broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
+    from redis import RedisError  # noqa: PLC0415 - these, Numba and LiteRT are not for --help
+
+    from broker import worker as stream  # noqa: PLC0415
+    from broker.blame import WorkerError  # noqa: PLC0415
+    from broker.kafka.clients import KafkaRefuses  # noqa: PLC0415
     from models import ModelError  # noqa: PLC0415
 
     _log_to_stderr()
     try:
         stream.run(settings, _stop_on_signals())
-    except ModelError as error:
-        _fail(f"survey: {error}", EXIT_WRONG_USAGE)
-    except KafkaException as error:  # what may pass is waited for: this will not
-        _fail(f"kafka: {error.args[0].str()}", EXIT_WRONG_USAGE)
+    except SettingsError as error:
+        _fail(str(error), EXIT_WRONG_USAGE)
+    except ModelError as error:  # damaged
+        _fail(f"network: {error}", EXIT_FAILED)
+    except KafkaRefuses as error:  # what may pass is waited for: this will not
+        _fail(f"kafka: {error}", EXIT_FAILED)
+    except RedisError as error:
+        _fail(f"redis: {error}", EXIT_FAILED)
+    except WorkerError as error:
+        _fail(str(error), EXIT_FAILED)
 
 
 @app.command()
@@ -241,7 +250,7 @@ def _send(
 ) -> None:
     """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
     from broker import replay as replaying  # noqa: PLC0415
-    from broker.kafka import create_topics  # noqa: PLC0415
+    from broker.kafka.clients import create_topics  # noqa: PLC0415
 
     for error in create_topics(kafka, topic).values():
         _fail(f"cannot create the topic {topic} on Kafka at {kafka.bootstrap_servers}: {error}", EXIT_FAILED)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from pydantic import SecretStr
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -18,11 +19,12 @@ from rich.table import Table
 from broker import simulate, worker
 from broker.alerts import avro
 from broker.embedded import ERRORS_ONLY, embedded_kafka, embedded_redis
-from broker.kafka import incoming
+from broker.kafka.messages import incoming
 from broker.outputs.message import CLASSIFIED
 from broker.settings import KafkaSettings, RedisSettings, Settings
 from broker.simulate import ObservedStar, SimulatedAlert
 from broker.tail import LiveTable, top_class
+from broker.warmup import warm_up
 from models import registry
 
 TOPIC = "ztf_demo_programid1"
@@ -87,7 +89,7 @@ def run(objects: int, seed: int, console: Console) -> Summary:
         models.ModelError: there is no network for ZTF.
     """
     with console.status("Compiling the features, once on a machine; then the cache serves"):
-        worker.warm_up()
+        warm_up()
     stars = simulate.invent(objects, NIGHTS, seed)
     summary, view = Summary(), LiveTable()
     progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -111,8 +113,12 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
             min_epochs=20,
             output_format="starsieve",
             worker="demo",
-            kafka=KafkaSettings(bootstrap_servers=address, topics=[TOPIC], options=_OPTIONS),
-            redis=RedisSettings(url=redis),
+            kafka=KafkaSettings(
+                bootstrap_servers=address,
+                topics=[TOPIC],
+                options={name: SecretStr(value) for name, value in _OPTIONS.items()},
+            ),
+            redis=RedisSettings(url=SecretStr(redis)),
         )
         _create_topics(settings.kafka)
         stop = threading.Event()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from broker.kafka import MAX_MESSAGE_BYTES
+from broker.kafka.messages import MAX_MESSAGE_BYTES
 from broker.settings import KafkaSettings
 
 Packet = tuple[str, bytes]

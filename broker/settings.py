@@ -1,20 +1,68 @@
 """All settings, typed: from a TOML file, the environment (STARSIEVE_KAFKA__GROUP=...) and the command line."""
 
-import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-import redis
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as PydanticSettingsError
+
+from broker.kafka.topics import compiled, includes, is_pattern
+from broker.redis_client import check_address
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
+def _as_text(value: Any) -> Any:
+    """As librdkafka spells it: TOML and JSON have numbers and booleans too."""
+    return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, (int, float)) else value
+
+
+def _is_topic(wanted: str) -> str:
+    if is_pattern(wanted):
+        compiled(wanted)
+    return wanted
+
+
 Text = Annotated[str, Field(min_length=1)]
+Topic = Annotated[Text, AfterValidator(_is_topic)]
+Secret = Annotated[SecretStr, BeforeValidator(_as_text)]
+
+#: Options of librdkafka that the guarantees stand on, or that have a setting of their own.
+RESERVED_OPTIONS = {
+    "auto.commit.enable": "offsets are committed together with outcomes",
+    "auto.offset.reset": "a topic is read from its beginning",
+    "bootstrap.servers": "use the setting kafka.bootstrap_servers",
+    "enable.auto.commit": "offsets are committed together with outcomes",
+    "enable.auto.offset.store": "offsets are committed together with outcomes",
+    "enable.idempotence": "a retry must not double messages",
+    "enable.partition.eof": "it is not for a stream that goes on",
+    "group.id": "use the setting kafka.group",
+    "isolation.level": "what an aborted transaction has written is nobody's alert",
+    "metadata.broker.list": "use the setting kafka.bootstrap_servers",
+    "transactional.id": "use the setting worker",
+}
+
+
+_MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's default
+# Settings whose wrong value may be repeated; the others may hold passwords, and so may settings that do not exist.
+_SHOWN = {
+    *((name,) for name in ("survey", "min_epochs", "output_format", "worker")),
+    *(("kafka", name) for name in ("bootstrap_servers", "batch_size", "group", "output_topic", "dead_letter_topic")),
+    ("redis", "time_to_live_days"),
+}
 
 
 class SettingsError(Exception):
@@ -27,35 +75,44 @@ class KafkaSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     bootstrap_servers: Text = "localhost:9092"
-    topics: list[Text] = Field([r"^ztf_[0-9]{8}_programid[123]$"], min_length=1)  # a pattern starts with ^
+    #: Names, or patterns of Python's `re` that start with ^.
+    topics: list[Topic] = Field([r"^ztf_[0-9]{8}_programid[123]$"], min_length=1)
     group: Text = "starsieve"
     output_topic: Text = "starsieve_classifications"
     dead_letter_topic: Text = "starsieve_dead_letters"
-    batch_size: int = Field(500, ge=1, le=100_000)  # messages a transaction
-    options: dict[str, str] = {}  # any librdkafka option of clients, e.g. security.protocol
+    batch_size: int = Field(500, ge=1, le=100_000)  # messages a transaction, at most
+    options: dict[str, Secret] = {}  # any librdkafka option of clients, e.g. security.protocol, but for a few
 
     @property
     def connection(self) -> dict[str, str | int | float | bool]:
         """What every librdkafka client of this cluster is given."""
         # 1 s between attempts to reconnect: librdkafka's own 0.1 s floods the log while Kafka is away.
-        return {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.ms": 1000, **self.options}
+        options = {name: value.get_secret_value() for name, value in self.options.items()}
+        return {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.ms": 1000, **options}
+
+    @property
+    def max_poll_interval_s(self) -> float:
+        """How long a worker may take for a batch until Kafka gives its partitions away."""
+        return float(self.connection.get("max.poll.interval.ms", _MAX_POLL_INTERVAL_MS)) / 1000
+
+    @field_validator("options")
+    @classmethod
+    def _keep_guarantees(cls, options: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name in options:
+            if name in RESERVED_OPTIONS:
+                raise ValueError(f"{name} cannot be set: {RESERVED_OPTIONS[name]}")
+        interval = options.get("max.poll.interval.ms")
+        if interval is not None and not interval.get_secret_value().isdecimal():
+            raise ValueError("max.poll.interval.ms is a whole number of milliseconds")
+        return options
 
     @model_validator(mode="after")
     def _never_eat_own_output(self) -> Self:
         for topic in (self.output_topic, self.dead_letter_topic):
             for wanted in self.topics:
-                if _includes(wanted, topic):
+                if includes(wanted, topic):
                     raise ValueError(f"topics: {wanted!r} includes {topic!r}, which starsieve writes to")
         return self
-
-
-def _includes(wanted: str, topic: str) -> bool:
-    if not wanted.startswith("^"):
-        return wanted == topic
-    try:
-        return re.search(wanted, topic) is not None
-    except re.error as error:
-        raise ValueError(f"topics: {wanted!r} is no pattern: {error}") from None
 
 
 class RedisSettings(BaseModel):
@@ -63,13 +120,13 @@ class RedisSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    url: str = Field("redis://localhost:6379/0", pattern=r"^(rediss?|unix)://")
+    url: Secret = SecretStr("redis://localhost:6379/0")
     time_to_live_days: int = Field(400, ge=1, le=36_500)  # after an object's last alert
 
     @field_validator("url")
     @classmethod
-    def _parses(cls, url: str) -> str:
-        redis.connection.parse_url(url)  # type: ignore[no-untyped-call]
+    def _is_address(cls, url: SecretStr) -> SecretStr:
+        check_address(url.get_secret_value())
         return url
 
 
@@ -127,7 +184,7 @@ def load(toml_file: Path | None, **overrides: Any) -> Settings:
 
 def _explain(problem: "ErrorDetails") -> str:
     message = problem["msg"].removeprefix("Value error, ")
-    return message if isinstance(problem["input"], dict) else f"{message}, got {problem['input']!r}"
+    return f"{message}, got {problem['input']!r}" if problem["loc"] in _SHOWN else message
 
 
 def _given(overrides: dict[str, Any]) -> dict[str, Any]:

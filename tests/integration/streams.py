@@ -127,7 +127,7 @@ class Stream:
         messages = topics.read_committed(self.kafka, self.dead_letters)
         headers: list[Any] = [message.headers() for message in messages]
         return [
-            ({name: value.decode() for name, value in pairs}, message)
+            ({name: (value or b"").decode(errors="replace") for name, value in pairs}, message)
             for pairs, message in zip(headers, messages, strict=True)
         ]
 

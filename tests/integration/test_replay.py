@@ -7,7 +7,8 @@ from confluent_kafka.admin import AdminClient, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from broker import replay, simulate
-from broker.kafka import MAX_MESSAGE_BYTES, create_topics
+from broker.kafka.clients import create_topics
+from broker.kafka.messages import MAX_MESSAGE_BYTES
 from broker.settings import KafkaSettings
 from tests.integration import topics
 

@@ -1,0 +1,63 @@
+"""What every client of Kafka has in common: its log, why Kafka cannot be reached, topics created."""
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from broker.kafka.messages import MAX_MESSAGE_BYTES
+from broker.settings import KafkaSettings
+
+log = structlog.get_logger()
+
+_CALL_S = 10.0
+_CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
+
+_REFUSALS = {
+    KafkaError._AUTHENTICATION,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.ILLEGAL_SASL_STATE,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.UNSUPPORTED_SASL_MECHANISM,
+}
+
+
+def is_refusal(error: KafkaError) -> bool:
+    """Whether Kafka says that this client never may: wrong credentials, or no right."""
+    return error.code() in _REFUSALS
+
+
+def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaException]:
+    """Creates those topics that are absent, with room for large packets and the cluster's own number of partitions.
+
+    Returns what stands in the way, by topic: an operator may have to create it.
+    """
+    admin = AdminClient({**settings.connection, "log_level": _CRITICAL}, logger=LibrdkafkaLog())
+    try:
+        existing = admin.list_topics(timeout=_CALL_S).topics
+    except KafkaException as error:
+        return dict.fromkeys(names, error)
+    wanted = [
+        NewTopic(name, num_partitions=-1, replication_factor=-1, config={"max.message.bytes": str(MAX_MESSAGE_BYTES)})
+        for name in names
+        if name not in existing
+    ]
+    failed = {}
+    for name, creation in (admin.create_topics(wanted, operation_timeout=_CALL_S) if wanted else {}).items():
+        try:
+            creation.result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
+                failed[name] = error
+    return failed
+
+
+class LibrdkafkaLog:
+    """librdkafka's log lines, in ours; it says all it has to say again as errors of calls."""
+
+    def log(self, level: int, text: str, *arguments: object) -> None:
+        """Called by confluent-kafka with a logging level, a format and its arguments."""
+        log.log(level, "librdkafka", text=text % arguments if arguments else text)
