@@ -47,6 +47,17 @@ def own_kafka(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[servers.K
         yield server
 
 
+@pytest.fixture(scope="session")
+def secured_kafka(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[servers.SecuredKafka]:
+    """A Kafka with passwords, TLS and access lists, shared by the run: who may do what is said topic by topic."""
+    with or_skip(pytestconfig):
+        server = servers.SecuredKafka(tmp_path_factory.mktemp("secured_kafka"))
+    with server:
+        yield server
+
+
 @pytest.fixture
 def make_topic(kafka: str) -> MakeTopic:
     def make(*, partitions: int = 1, prefix: str = "test") -> str:

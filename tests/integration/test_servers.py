@@ -2,10 +2,12 @@
 
 import pytest
 import redis
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
 
 from tests.integration import servers, topics
 from tests.integration.conftest import MakeTopic
+from tests.integration.processes import eventually
 
 
 @pytest.mark.kafka
@@ -40,6 +42,49 @@ def test_kafka_keeps_its_messages_through_restart_and_kill(own_kafka: servers.Ka
     own_kafka.kill()
     own_kafka.start()
     assert [message.value() for message in topics.read_committed(own_kafka.address, topic)] == [b"first", b"second"]
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_secured_kafka_lets_in_who_knows_the_password(secured_kafka: servers.SecuredKafka, mechanism: str) -> None:
+    address = {"bootstrap.servers": secured_kafka.sasl_address, "log_level": 0}
+    right = secured_kafka.options("starsieve", mechanism=mechanism)
+    assert AdminClient(address | right).list_topics(timeout=topics.TIMEOUT).brokers
+    refusals: list[KafkaError] = []
+    wrong = secured_kafka.options("starsieve", "wrong", mechanism) | {"error_cb": refusals.append}
+    with pytest.raises(KafkaException):
+        AdminClient(address | wrong).list_topics(timeout=2)
+    # the callback is served by poll, which nobody does meanwhile
+    client = AdminClient(address | wrong)
+    eventually(lambda: client.poll(0.1) > 0 and bool(refusals), "the refusal is told", topics.TIMEOUT)
+    assert refusals[0].code() == KafkaError._AUTHENTICATION
+
+
+@pytest.mark.kafka
+def test_secured_kafka_forbids_what_was_not_allowed(secured_kafka: servers.SecuredKafka) -> None:
+    topic = topics.create_topic(secured_kafka.address)
+    secured_kafka.allow("starsieve", ResourceType.TOPIC, topic, AclOperation.WRITE, AclOperation.DESCRIBE)
+    results: dict[str, KafkaError | None] = {}
+    for user in ("admin", "starsieve", "stranger"):
+        settings = {"bootstrap.servers": secured_kafka.sasl_address, **secured_kafka.options(user)}
+        with Producer(settings) as producer:
+            producer.produce(
+                topic, user.encode(), on_delivery=lambda error, _, user=user: results.update({user: error})
+            )
+            producer.flush(topics.TIMEOUT)
+    codes = {user: error and error.code() for user, error in results.items()}
+    assert codes == {"admin": None, "starsieve": None, "stranger": KafkaError.TOPIC_AUTHORIZATION_FAILED}
+    found = topics.read_committed(secured_kafka.address, topic)
+    assert [message.value() for message in found] == [b"admin", b"starsieve"]
+
+
+@pytest.mark.kafka
+def test_secured_kafka_speaks_tls(secured_kafka: servers.SecuredKafka) -> None:
+    tls = {"bootstrap.servers": secured_kafka.ssl_address, "security.protocol": "SSL", "log_level": 0}
+    trusting = tls | {"ssl.ca.location": str(secured_kafka.certificate)}
+    assert AdminClient(trusting).list_topics(timeout=topics.TIMEOUT).brokers
+    with pytest.raises(KafkaException):
+        AdminClient(tls).list_topics(timeout=2)
 
 
 def test_redis_keeps_its_data_through_restart_and_kill(own_redis: servers.Redis) -> None:
