@@ -72,7 +72,7 @@ def run(
 
     from broker import worker as stream  # noqa: PLC0415
     from broker.blame import WorkerError  # noqa: PLC0415
-    from broker.kafka.clients import KafkaRefuses  # noqa: PLC0415
+    from broker.kafka.connection import KafkaRefuses  # noqa: PLC0415
     from models import ModelError  # noqa: PLC0415
 
     _log_to_stderr()

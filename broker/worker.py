@@ -13,7 +13,8 @@ from confluent_kafka import KafkaException
 from broker.alerts import Alert, AlertError
 from broker.alerts.packets import SURVEYS, decode
 from broker.blame import Blame
-from broker.kafka.clients import KafkaAway, KafkaRefuses, connect, create_topics
+from broker.kafka.clients import create_topics
+from broker.kafka.connection import KafkaAway, KafkaRefuses, connect
 from broker.kafka.consumer import AlertConsumer
 from broker.kafka.messages import OWN_MARK, Incoming, Outgoing
 from broker.kafka.publisher import Publisher, PublishError, TooLargeError

@@ -1,4 +1,4 @@
-"""What every client of Kafka has in common: its log, why Kafka cannot be reached, topics created."""
+"""What the clients of Kafka have in common: their log, and topics created."""
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
@@ -12,22 +12,6 @@ log = structlog.get_logger()
 
 _CALL_S = 10.0
 _CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
-
-_REFUSALS = {
-    KafkaError._AUTHENTICATION,
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
-    KafkaError.ILLEGAL_SASL_STATE,
-    KafkaError.SASL_AUTHENTICATION_FAILED,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    KafkaError.UNSUPPORTED_SASL_MECHANISM,
-}
-
-
-def is_refusal(error: KafkaError) -> bool:
-    """Whether Kafka says that this client never may: wrong credentials, or no right."""
-    return error.code() in _REFUSALS
 
 
 def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaException]:

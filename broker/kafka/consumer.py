@@ -8,7 +8,8 @@ from typing import Any, Self
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from broker.kafka.clients import KafkaRefuses, LibrdkafkaLog, is_refusal
+from broker.kafka.clients import LibrdkafkaLog
+from broker.kafka.connection import KafkaRefuses, refuses
 from broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
 from broker.kafka.positions import Partition, Positions
 from broker.kafka.topics import select
@@ -119,7 +120,7 @@ class AlertConsumer:
         return found
 
     def _report(self, error: KafkaError) -> None:
-        if is_refusal(error):
+        if refuses(error):
             raise KafkaRefuses(error.str())
         log.warning("kafka_consume", error=error.str())
 

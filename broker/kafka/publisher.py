@@ -10,7 +10,8 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from tenacity import Retrying
 
-from broker.kafka.clients import KafkaRefuses, LibrdkafkaLog, is_refusal
+from broker.kafka.clients import LibrdkafkaLog
+from broker.kafka.connection import KafkaRefuses, refuses
 from broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, Outgoing
 from broker.retries import until_stopped
 from broker.settings import KafkaSettings
@@ -120,7 +121,7 @@ class Publisher:
                     with attempt:
                         self._producer.init_transactions(_CALL_S)
             except KafkaException as error:
-                if is_refusal(error.args[0]):
+                if refuses(error.args[0]):
                     raise KafkaRefuses(error.args[0].str()) from error
                 raise
 
@@ -189,7 +190,7 @@ def _served(producer: Producer) -> Iterator[None]:
 def _failure(cause: KafkaError, topic: str) -> Exception:
     if cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
         return TooLargeError(cause.str(), topic)
-    return KafkaRefuses(cause.str()) if is_refusal(cause) else PublishError(cause.str())
+    return KafkaRefuses(cause.str()) if refuses(cause) else PublishError(cause.str())
 
 
 def _is_fenced(error: BaseException) -> bool:

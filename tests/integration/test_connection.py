@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka import KafkaError
 
-from broker.clients import Complaints, ConnectionFailed, KafkaAway, KafkaRefuses, connect
+from broker.kafka.connection import Complaints, ConnectionFailed, KafkaAway, KafkaRefuses, connect
 from broker.settings import KafkaSettings, SettingsError
 from tests.integration.servers import SecuredKafka, free_port
 
