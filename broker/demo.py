@@ -23,6 +23,7 @@ from broker.outputs.message import CLASSIFIED
 from broker.settings import KafkaSettings, RedisSettings, Settings
 from broker.simulate import ObservedStar, SimulatedAlert
 from broker.tail import LiveTable, top_class
+from broker.warmup import warm_up
 from models import registry
 
 TOPIC = "ztf_demo_programid1"
@@ -87,7 +88,7 @@ def run(objects: int, seed: int, console: Console) -> Summary:
         models.ModelError: there is no network for ZTF.
     """
     with console.status("Compiling the features, once on a machine; then the cache serves"):
-        worker.warm_up()
+        warm_up()
     stars = simulate.invent(objects, NIGHTS, seed)
     summary, view = Summary(), LiveTable()
     progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

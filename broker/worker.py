@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-import numpy as np
 import redis
 import structlog
 from confluent_kafka import KafkaException
 
-import features
 from broker.alerts import Alert, AlertError
 from broker.alerts.packets import decode
 from broker.kafka import AlertConsumer, Incoming, Outgoing, Publisher, PublishError, TooLargeError, create_topics
@@ -21,6 +19,7 @@ from broker.outputs.message import Provenance, headers
 from broker.process import process
 from broker.retries import until_stopped
 from broker.settings import Settings
+from broker.warmup import warm_up
 from models import registry
 from models.serving import Classifier
 
@@ -61,12 +60,6 @@ def run(settings: Settings, stop: threading.Event) -> None:
         consumer.close()
         store.close()
         log.info("stopped")
-
-
-def warm_up() -> None:
-    """Compiles the features, or loads them compiled: better before joining the group than with the first batch."""
-    mjd = np.linspace(0.0, 10.0, 30)
-    features.update(None, mjd, np.sin(mjd), np.full(mjd.size, 0.1))
 
 
 @dataclass(frozen=True, slots=True)
