@@ -11,16 +11,17 @@ import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import structlog
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from broker.settings import KafkaSettings, Settings, SettingsError, load
 from features.cli import bench_app, features_command
 from models.cli import mount as mount_networks
+
+if TYPE_CHECKING:  # commands import what they need: --help needs nothing
+    from broker.settings import KafkaSettings, Settings
 
 app = typer.Typer(
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
@@ -73,6 +74,7 @@ def run(
     from broker import worker as stream  # noqa: PLC0415
     from broker.blame import WorkerError  # noqa: PLC0415
     from broker.kafka.connection import KafkaRefuses  # noqa: PLC0415
+    from broker.settings import SettingsError  # noqa: PLC0415
     from models import ModelError  # noqa: PLC0415
 
     _log_to_stderr()
@@ -238,7 +240,9 @@ def main() -> None:
     app()
 
 
-def _settings(config: Path | None, **overrides: Any) -> Settings:
+def _settings(config: Path | None, **overrides: Any) -> "Settings":
+    from broker.settings import SettingsError, load  # noqa: PLC0415
+
     try:
         return load(config, **overrides)
     except SettingsError as error:
@@ -246,7 +250,7 @@ def _settings(config: Path | None, **overrides: Any) -> Settings:
 
 
 def _send(
-    packets: Iterable[tuple[str, bytes]], total: int | None, kafka: KafkaSettings, topic: str, rate: float | None
+    packets: Iterable[tuple[str, bytes]], total: int | None, kafka: "KafkaSettings", topic: str, rate: float | None
 ) -> None:
     """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
     from broker import replay as replaying  # noqa: PLC0415
@@ -297,6 +301,8 @@ def _stop_on_signals() -> threading.Event:
 
 def _log_to_stderr(level: int = logging.INFO) -> None:
     """Lines for people on a terminal, JSON elsewhere."""
+    import structlog  # noqa: PLC0415
+
     renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),

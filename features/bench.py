@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from features import caches
 from features.analyse import N_FEATURES, N_PROFILE
 from features.grid import SHORTEST_PERIOD, grid_of
 from features.profile import FROM_SEARCH, profile_given_period
@@ -216,7 +217,7 @@ def _measure_first_calls() -> dict[str, float]:
         return after.children_user - before.children_user + after.children_system - before.children_system
 
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": folder, "PYTHONPATH": os.pathsep.join(sys.path)}
+        environment = {**os.environ, caches.SETTING: folder, "PYTHONPATH": os.pathsep.join(sys.path)}
         command = [sys.executable, "-c", FIRST_CALL]
         cold, warm = run(), min(run() for _ in range(3))
     return {"after_installation_s": cold, "warm_s": warm}

@@ -37,7 +37,7 @@ Everything = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The same seed gives the same network, up to rounding.")]
 Cache = Annotated[
     Path | None,
-    typer.Option(envvar="STARSIEVE_CACHE", help="Keeps features between runs; else the user's cache folder."),
+    typer.Option(help="Keeps features between runs; default: STARSIEVE_CACHE, else the user's cache folder."),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads for features and, in the experiment, trainings.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder to write the network and its card to.")]

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import features
+from features import caches
 from models import ModelError
 from models.lightcurves import BandLightCurves
 
@@ -71,8 +72,11 @@ def stack(tables: Sequence[Table]) -> Table:
 
 
 def default_cache() -> Path:
-    """Where features are kept between runs: STARSIEVE_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("STARSIEVE_CACHE", Path.home() / ".cache" / "starsieve"))
+    """Where features are kept between runs: see `caches.folder`, or not at all where that cannot be written.
+
+    Raises OSError where no file can be written anywhere.
+    """
+    return caches.writable_folder()
 
 
 def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
@@ -92,7 +96,7 @@ def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int 
         found = features.extract_many(*light_curves, objects=objects, threads=threads)
         return np.hstack([found.features, found.profiles])
 
-    values = cached(cache, _code(), usable, compute) if cache else compute()
+    values = cached(cache, caches.code_of("features"), usable, compute) if cache else compute()
     good = ~np.isnan(values[:, 0])
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=object)
     for number in np.setdiff1d(owner[~good], owner[good]):  # few, and found out at once
@@ -126,9 +130,3 @@ def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[]
     np.save(partial, values)
     partial.replace(path)  # whole or not at all, also with two processes at once
     return values
-
-
-def _code() -> str:
-    """Names the code that computes features: another version has another name."""
-    sources = sorted(Path(features.__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

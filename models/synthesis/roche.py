@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from features.jit import plain
 from models.synthesis.lightcurves import Floats
 
 N_ELEMENTS = 1000  # depths are good to about 0.3 %
@@ -87,7 +87,7 @@ class Figure(NamedTuple):
     light: Floats
 
 
-@njit(cache=True)
+@plain
 def potential(r: float, towards: float, polar: float, q: float) -> float:
     """Modified Roche potential at distance r from a star; direction cosines to the companion and to the pole."""
     companion: float = np.sqrt(1.0 - 2.0 * towards * r + r * r)
@@ -119,7 +119,7 @@ def _root(rising: Callable[[float], float], low: float, high: float) -> float:
     return 0.5 * (low + high)
 
 
-@njit(cache=True)
+@plain
 def surface(directions: Floats, level: float, q: float, inner: float, gravity: float) -> tuple[Floats, Floats, Floats]:
     """Points and outward normals (n, 3) of an equipotential, and each element's flux per projected direction (n,).
 
@@ -164,7 +164,7 @@ def _heated(points: Floats, normals: Floats, companion_light: float, heating: fl
     return 1.0 + heating * received
 
 
-@njit(cache=True)
+@plain
 def seen(primary: Figure, secondary: Figure, angles: Floats, inclination: float, limb: float) -> Floats:
     """Flux at each orbital angle, the star behind eclipsed by the silhouette of the one in front."""
     flux = np.zeros(len(angles))
@@ -183,7 +183,7 @@ def seen(primary: Figure, secondary: Figure, angles: Floats, inclination: float,
     return flux
 
 
-@njit(cache=True)
+@plain
 def silhouette(points: Floats, centre: float, axes: Floats) -> Floats:
     """Squared radius on the sky of a body around (centre, 0, 0), by position angle (N_SILHOUETTE,)."""
     edge = np.zeros(N_SILHOUETTE)
@@ -193,7 +193,7 @@ def silhouette(points: Floats, centre: float, axes: Floats) -> Floats:
     return edge
 
 
-@njit(cache=True)
+@plain
 def light_outside(star: Figure, edge: Floats, centre: float, axes: Floats, limb: float) -> float:
     """Flux of the elements that face the observer outside a silhouette around (centre, 0, 0)."""
     total = 0.0
@@ -207,7 +207,7 @@ def light_outside(star: Figure, edge: Floats, centre: float, axes: Floats, limb:
     return total
 
 
-@njit(cache=True)
+@plain
 def on_sky(point: Floats, centre: float, axes: Floats) -> tuple[float, int]:
     """Squared distance on the sky from (centre, 0, 0), and the bin of the position angle."""
     x = point[0] - centre

@@ -1,8 +1,8 @@
 """Variability without a clock, or with a poor one: quasars, spotted stars, blue variables."""
 
 import numpy as np
-from numba import njit
 
+from features.jit import plain
 from models.synthesis.catalog import Catalog
 from models.synthesis.lightcurves import Epochs, Floats, Ints
 
@@ -13,7 +13,7 @@ N_BURSTS = 3
 BURST_SHARE = 0.6
 
 
-@njit(cache=True)
+@plain
 def damped_walk(mjd: Floats, index: Ints, tau: Floats, normal: Floats) -> Floats:
     """Unit-variance damped random walks (n_points,) of objects index, damping time tau (n,) days.
 

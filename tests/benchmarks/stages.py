@@ -14,7 +14,7 @@ from broker.lightcurves import Stored
 from broker.outputs import ENCODERS
 from broker.outputs.message import Provenance
 from broker.process import process
-from broker.worker import warm_up
+from broker.warmup import warm_up
 from models import registry
 
 STARS, NIGHTS, SEED = 150, 120, 3
