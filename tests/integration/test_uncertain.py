@@ -247,13 +247,21 @@ def test_one_alert_that_we_have_a_bug_for_becomes_a_dead_letter(
     assert message.value() == sent[10]
 
 
-@pytest.mark.parametrize("passing", [0, 20])
+@pytest.mark.parametrize(
+    ("alerts", "passing", "why"),
+    [(1, 0, "no alert has passed yet"), (40, 0, f"{MOST_ALIKE} alerts"), (40, 20, f"{MOST_ALIKE} alerts")],
+)
 def test_a_process_that_can_answer_nothing_ends_and_blames_no_alert(
-    kafka: str, redis_url: str, make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch, passing: int
+    kafka: str,
+    redis_url: str,
+    make_stream: MakeStream,
+    monkeypatch: pytest.MonkeyPatch,
+    alerts: int,
+    passing: int,
+    why: str,
 ) -> None:
     stream = make_stream(kafka, redis_url)
-    sent = night(stars=10, alerts=4)
-    stream.produce(sent)
+    stream.produce(night(stars=10, alerts=4)[:alerts])
     seen: set[int] = set()
 
     def breaks_down(alert: Alert) -> bool:
@@ -265,6 +273,6 @@ def test_a_process_that_can_answer_nothing_ends_and_blames_no_alert(
     worker.start()
     worker.join(TIMEOUT)
     assert isinstance(worker.error, WorkerError)
-    assert ("no alert has passed" if not passing else f"{MOST_ALIKE} alerts") in str(worker.error)
+    assert why in str(worker.error)
     assert not stream.refused()
     assert stream.progress() == passing
