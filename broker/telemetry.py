@@ -163,6 +163,7 @@ def lag(messages: Mapping[tuple[str, int], int], last_timestamp_ms: int | None, 
     _PARTITIONS.intersection_update(messages)
     for partition, count in messages.items():
         LAG_MESSAGES.labels(*partition).set(count)
+        LOST.labels(*partition)  # from 0: an increase needs a first value
         _PARTITIONS.add(partition)
     behind = at_hand or any(messages.values())
     _MINUTE.lag_messages = sum(messages.values())
