@@ -4,7 +4,7 @@ BIN := .venv/bin
 export STARSIEVE_DATA ?= ../shared/data
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test lint networks lock
+.PHONY: setup demo test lint networks lock image check-image check-deploy
 
 setup: .venv/run
 
@@ -34,7 +34,26 @@ networks: .venv/dev
 	$(BIN)/starsieve models build
 	$(BIN)/python -m broker.known
 
+# The container image; DOCKER_BUILD passes more to the build, e.g. another base or processor (see the Dockerfile).
+image:
+	docker build --file deploy/Dockerfile --tag starsieve:latest --build-arg VERSION=$$(git describe --always --dirty) $(DOCKER_BUILD) .
+
+# Runs the image as a cluster would, against real Kafka and Valkey.
+check-image: .venv/dev
+	$(BIN)/python -m deploy.check_image
+
+# Everything under deploy/ that needs no container engine. The tools are in a venv of their own.
+check-deploy: .venv/dev .venv/deploy/done
+	$(BIN)/python -m pytest tests/deploy
+	.venv/deploy/bin/python deploy/check.py
+
+.venv/deploy/done: requirements/deploy.txt
+	$(PYTHON) -m venv .venv/deploy
+	.venv/deploy/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
+	touch $@
+
 # Pins every requirement with its hashes; needs uv. Index addresses are left out on purpose.
 lock:
 	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/run.txt
 	uv pip compile pyproject.toml --group build --extra dev --constraint requirements/run.txt --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/dev.txt
+	uv pip compile --group pyproject.toml:deploy --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" --python-version 3.11 -o requirements/deploy.txt
