@@ -3,11 +3,9 @@
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
 """
 
-import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -75,9 +73,10 @@ def run(
     from broker.blame import WorkerError  # noqa: PLC0415
     from broker.kafka.connection import KafkaRefuses  # noqa: PLC0415
     from broker.settings import SettingsError  # noqa: PLC0415
+    from broker.telemetry import configure_logs  # noqa: PLC0415
     from models import ModelError  # noqa: PLC0415
 
-    _log_to_stderr()
+    configure_logs(settings.log_format, settings.log_level)
     try:
         stream.run(settings, _stop_on_signals())
     except SettingsError as error:
@@ -211,8 +210,9 @@ def demo(
     Example: [bold]starsieve demo --objects 100 --json[/bold]
     """
     from broker import demo as demonstration  # noqa: PLC0415
+    from broker.telemetry import configure_logs  # noqa: PLC0415
 
-    _log_to_stderr(logging.ERROR)
+    configure_logs("auto", "error")
     console = Console(stderr=json)
     summary = demonstration.run(objects, seed, console)
     console.print(summary.as_table())
@@ -297,24 +297,6 @@ def _stop_on_signals() -> threading.Event:
 
     threading.Thread(target=read_signals, daemon=True).start()
     return stop
-
-
-def _log_to_stderr(level: int = logging.INFO) -> None:
-    """Lines for people on a terminal, JSON elsewhere."""
-    import structlog  # noqa: PLC0415
-
-    renderer: Any = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 if __name__ == "__main__":

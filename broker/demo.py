@@ -113,6 +113,7 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
             min_epochs=20,
             output_format="starsieve",
             worker="demo",
+            metrics_port=0,
             kafka=KafkaSettings(
                 bootstrap_servers=address,
                 topics=[TOPIC],

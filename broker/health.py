@@ -42,6 +42,11 @@ class Health:
         """The loop is turning, or waits knowingly: to be called at each poll and at each attempt to reach a server."""
         self.progress_s = time.monotonic()
 
+    def waits_for_kafka(self, _error: BaseException) -> None:
+        """No broker can be reached."""
+        self.alive()
+        self.kafka = False
+
     def transaction(self, *, committed: bool) -> None:
         """Remembers how a transaction has ended."""
         self.aborted_in_a_row = 0 if committed else self.aborted_in_a_row + 1

@@ -12,16 +12,22 @@ log = structlog.get_logger()
 _LONGEST_PAUSE_S = 5
 
 
-def until_stopped(stop: threading.Event, is_transient: Callable[[BaseException], bool], what: str) -> Retrying:
-    """Attempts at a call for as long as its errors are transient; raises the last of them once told to stop."""
+def until_stopped(
+    stop: threading.Event,
+    is_transient: Callable[[BaseException], bool],
+    what: str,
+    waits: Callable[[BaseException], None] = lambda _: None,
+) -> Retrying:
+    """Attempts at a call for as long as its errors are transient; raises the last of them once told to stop.
+
+    `waits` is told each error before the pause that follows it.
+    """
 
     def report(state: RetryCallState) -> None:
-        log.warning(
-            "unavailable",
-            what=what,
-            attempt=state.attempt_number,
-            error=str(state.outcome and state.outcome.exception()),
-        )
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("unavailable", what=what, attempt=state.attempt_number, error=str(error))
+        if error is not None:
+            waits(error)
 
     return Retrying(
         retry=retry_if_exception(is_transient),

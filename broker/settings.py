@@ -60,6 +60,7 @@ _MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's default
 # Settings whose wrong value may be repeated; the others may hold passwords, and so may settings that do not exist.
 _SHOWN = {
     *((name,) for name in ("survey", "min_epochs", "output_format", "worker")),
+    *((name,) for name in ("metrics_port", "metrics_address", "log_format", "log_level")),
     *(("kafka", name) for name in ("bootstrap_servers", "batch_size", "group", "output_topic", "dead_letter_topic")),
     ("redis", "time_to_live_days"),
 }
@@ -142,6 +143,10 @@ class Settings(BaseSettings):
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open
     #: transaction at once.
     worker: Text = Field(default_factory=lambda: f"{socket.gethostname()}-0")
+    metrics_port: int = Field(9464, ge=0, le=65_535)  # of /metrics, /livez and /readyz; 0: none
+    metrics_address: Text = "0.0.0.0"  # noqa: S104 - Prometheus and probes come from other machines
+    log_format: Literal["auto", "console", "json"] = "auto"  # auto: lines for people on a terminal, JSON elsewhere
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
 

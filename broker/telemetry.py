@@ -294,12 +294,12 @@ def minute_line() -> None:
         _MINUTE = Minute(now_s, lag_messages=_MINUTE.lag_messages)
 
 
-def configure_logs(log_format: Literal["auto", "console", "json"], level: int = logging.INFO) -> None:
+def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -> None:
     """Logs to standard error: lines for people, or JSON for machines; `auto` looks whether it is a terminal."""
     for_people = sys.stderr.isatty() if log_format == "auto" else log_format == "console"
     renderer: Any = structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer()
     structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),

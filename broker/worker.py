@@ -1,43 +1,43 @@
-"""The stream's loop: poll, decode, process, store, then publish and commit as one."""
+"""One worker: connects to everything, then polls, answers, publishes and commits as one, whatever fails."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import redis
 import structlog
 from confluent_kafka import KafkaException
 
-from broker.alerts import Alert, AlertError
-from broker.alerts.packets import SURVEYS, decode
-from broker.blame import Blame
+from broker import telemetry
+from broker.alerts import AlertError
+from broker.alerts.packets import SURVEYS
+from broker.dead_letters import dead_letter
+from broker.health import Health, serve
 from broker.kafka.clients import create_topics
 from broker.kafka.connection import KafkaAway, KafkaRefuses, connect
 from broker.kafka.consumer import AlertConsumer
-from broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from broker.kafka.messages import Incoming, Outgoing
 from broker.kafka.publisher import Publisher, PublishError, TooLargeError
-from broker.lightcurves import Change, LightCurves, Stored
-from broker.outputs import ENCODERS
-from broker.outputs.message import Provenance, headers
+from broker.lightcurves import LightCurves
 from broker.pace import Pace
-from broker.process import process
+from broker.patience import StorePatience
+from broker.pipeline import Pipeline
 from broker.redis_client import connect as connect_store
-from broker.redis_client import may_pass
 from broker.retries import until_stopped
 from broker.settings import Settings, SettingsError
+from broker.telemetry import stage
 from broker.warmup import warm_up
 from models import registry
 from models.serving import Classifier
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 _ATTEMPTS_TO_SET_ASIDE = 3  # the first transaction after a refused message fails: its sequence numbers have a gap
 _PAUSE_S = 1.0  # after an aborted transaction, before the next attempt
 _LONGEST_PAUSE_S = 30.0
+_LAG_EVERY_S = 2.0
 
 
 def run(settings: Settings, stop: threading.Event) -> None:
@@ -45,17 +45,34 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
     Raises:
         SettingsError: the survey has no reader or no network, or a client does not know an option.
-        KafkaRefuses: the servers answer that this worker never may, before it has answered any alert.
+        KafkaRefuses: Kafka answers that this worker never may, before it has answered any alert.
         redis.RedisError: the same, of the store.
         WorkerError: the process is at fault; nothing of what it had in hand is committed.
     """
     log.info("starting", survey=settings.survey, worker=settings.worker, kafka=settings.kafka.bootstrap_servers)
+    health = Health()
+    telemetry.starting()
+    with serve(health, settings.metrics_address, settings.metrics_port):
+        try:
+            _run(settings, stop, health)
+        except (KafkaException, KafkaAway, redis.RedisError):
+            if not stop.is_set():  # told to stop while a server was away: what was at hand is done again
+                raise
+        finally:
+            log.info("stopped")
+
+
+def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
     classifier = _classifier(settings.survey)
+    telemetry.network(settings.survey, classifier.name, classifier.version)
     warm_up()
-    light_curves = _store(settings)
-    try:
-        _patiently(stop, light_curves.check, may_pass)
-        for attempt in until_stopped(stop, lambda error: isinstance(error, KafkaAway), "kafka"):
+    health.network = True
+    with connect_store(settings.redis.url.get_secret_value()) as client:
+        light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
+        patience = StorePatience(stop, health)
+        patience(light_curves.check)
+        pipeline = Pipeline(settings, light_curves, classifier, patience)
+        for attempt in until_stopped(stop, lambda error: isinstance(error, KafkaAway), "kafka", health.waits_for_kafka):
             with attempt:
                 connect(settings.kafka)
         try:
@@ -67,12 +84,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
             for topic, reason in create_topics(settings.kafka, *topics).items():
                 log.warning("topic_not_created", topic=topic, error=str(reason))
             log.info("started", survey=settings.survey, classifier=classifier.version, topics=settings.kafka.topics)
-            Worker(settings, consumer, publisher, light_curves, classifier, stop).run()
-    except (KafkaException, KafkaAway, redis.RedisError):
-        if not stop.is_set():  # told to stop while a server was away: what was at hand is done again
-            raise
-    finally:
-        log.info("stopped")
+            Worker(settings, consumer, publisher, pipeline, patience, health, stop).run()
 
 
 def _classifier(survey: str) -> Classifier:
@@ -80,20 +92,6 @@ def _classifier(survey: str) -> Classifier:
         known = [each for each in registry.surveys() if each in SURVEYS]
         raise SettingsError(f"survey: {survey!r} has no reader of packets, or no network; there are {', '.join(known)}")
     return registry.load(survey)
-
-
-def _store(settings: Settings) -> LightCurves:
-    client = connect_store(settings.redis.url.get_secret_value())
-    return LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One record of one message."""
-
-    message: Incoming
-    record: int
-    content: Alert | AlertError
 
 
 class Worker:
@@ -104,28 +102,30 @@ class Worker:
         settings: Settings,
         consumer: AlertConsumer,
         publisher: Publisher,
-        light_curves: LightCurves,
-        classifier: Classifier,
+        pipeline: Pipeline,
+        patience: StorePatience,
+        health: Health,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
         self._consumer = consumer
         self._publisher = publisher
-        self._light_curves = light_curves
-        self._classifier = classifier
-        self._encode = ENCODERS[settings.output_format]
+        self._pipeline = pipeline
+        self._patience = patience
+        self._health = health
         self._stop = stop
-        self._blame = Blame()
         self._pace = Pace(settings.kafka.batch_size, settings.kafka.max_poll_interval_s)
         self._committed = False  # anything, yet: until then an answer that says "never" ends the worker
         self._pause_s = _PAUSE_S
         self._singly = 0  # messages still to be taken one by one: one of them is too large to publish
+        self._lag_told = 0.0
 
     def run(self) -> None:
         """Works until told to stop, and then finishes the batch at hand. Raises as `run` of this module."""
         while not self._stop.is_set():
             started = time.monotonic()
             messages = self._poll()
+            self._tell()
             if not messages:
                 continue
             try:
@@ -138,10 +138,6 @@ class Worker:
                 if time.monotonic() - started > self._settings.kafka.max_poll_interval_s:
                     self._pace.was_too_slow(len(messages))
                 self._step_back(error)
-            except redis.RedisError as error:
-                if not self._stop.is_set():
-                    raise
-                log.warning("batch_abandoned", messages=len(messages), error=str(error))
 
     def _poll(self) -> list[Incoming]:
         try:
@@ -155,16 +151,24 @@ class Worker:
         own = [message.position for message in messages if message.is_own]
         if own:
             log.warning("own_messages_skipped", messages=len(own), first=own[0])
-        outgoing = self._answer([message for message in messages if not message.is_own], ingested_ms)
-        self._publisher.publish(outgoing, messages, self._consumer.group_metadata())
+        with telemetry.span("batch", messages=len(messages)):
+            answers = self._pipeline.answer([each for each in messages if not each.is_own], ingested_ms)
+            with stage("publish"):
+                self._publisher.publish(answers, messages, self._consumer.group_metadata())
         self._committed, self._pause_s = True, _PAUSE_S
-        log.info("batch", messages=len(messages), outgoing=len(outgoing), milliseconds=_now_ms() - ingested_ms)
+        self._patience.for_good()
+        self._health.refused = False
+        self._health.transaction(committed=True)
+        telemetry.batch(_summary(self._settings, messages, answers, ingested_ms))
 
     def _step_back(self, error: Exception) -> None:
         """Nothing is committed: begins again, after a pause that grows where Kafka answers that we never may."""
+        self._health.transaction(committed=False)
+        telemetry.transaction_aborted()
         if isinstance(error, KafkaRefuses):
             if not self._committed:
                 raise error
+            self._health.refused = True
             log.error("kafka_refuses", error=str(error), next_attempt_s=self._pause_s)
         self._stop.wait(self._pause_s)
         if isinstance(error, KafkaRefuses):
@@ -186,7 +190,7 @@ class Worker:
     def _published_notice(self, message: Incoming, error: TooLargeError) -> bool:
         """A dead letter without what its topic does not take: the headers say where it is."""
         bare = replace(message, key=None, value=b"", headers=[])
-        notice = self._dead_letter(bare, "0", AlertError("too_large", str(error)))
+        notice = dead_letter(bare, self._settings, {0: AlertError("too_large", str(error))})
         for _ in range(_ATTEMPTS_TO_SET_ASIDE):
             try:
                 self._publisher.publish([notice], [message], self._consumer.group_metadata())
@@ -196,152 +200,47 @@ class Worker:
                 return True
         return False
 
-    def _answer(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
-        """One outcome for each alert, and one dead letter for each message with records that are none."""
-        try:
-            inputs = [each for message in messages for each in self._decode(message)]
-            outgoing = self._classify(inputs, ingested_ms)
-        except redis.RedisError:
-            raise
-        except Exception:
-            log.exception("unexpected_error", messages=len(messages))
-            return self._answer_one_by_one(messages, ingested_ms)
-        if any(isinstance(each.content, Alert) for each in inputs):
-            self._blame.passes()
-        return outgoing
-
-    def _answer_one_by_one(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
-        """An alert that we have a bug for must not hold up all others, nor be lost; see `broker.blame`."""
-        outgoing: list[Outgoing] = []
-        bad: list[Input] = []
-        failed: Exception | None = None
-        for message in messages:
-            try:
-                inputs = self._decode(message)
-            except Exception as error:
-                self._blame.fails(message.position, error)
-                failed = error
-                bad.append(Input(message, 0, _internal(error)))
-                continue
-            for each in inputs:
-                if isinstance(each.content, AlertError):
-                    bad.append(each)
-                    continue
-                try:
-                    outgoing += self._classify([each], ingested_ms)
-                    self._blame.passes()
-                except redis.RedisError:
-                    raise
-                except Exception as error:
-                    self._blame.fails(each.content.object_id, error)
-                    failed = error
-                    bad.append(replace(each, content=_internal(error)))
-        self._blame.end_of_batch(failed)
-        return outgoing + self._dead_letters(bad)
-
-    def _decode(self, message: Incoming) -> list[Input]:
-        if message.headers_error is not None:
-            return [Input(message, 0, AlertError("unreadable_headers", message.headers_error))]
-        contents = decode(message.value, self._settings.survey)
-        return [Input(message, record, content) for record, content in enumerate(contents)]
-
-    def _classify(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
-        wanted = [each.content.object_id for each in inputs if isinstance(each.content, Alert)]
-        stored = self._patiently(lambda: self._light_curves.read(wanted))
-        good: list[tuple[Input, Alert]] = []
-        bad: list[Input] = []
-        for each in inputs:
-            if isinstance(each.content, AlertError):
-                bad.append(each)
-            elif (problem := stored[each.content.object_id].unreadable) is not None:
-                bad.append(replace(each, content=AlertError("unreadable_store", problem)))
-            else:
-                good.append((each, each.content))
-        alerts = [alert for _, alert in good]
-        outcomes, changes = process(alerts, stored, self._classifier, min_epochs=self._settings.min_epochs)
-        outgoing = self._dead_letters(bad)
-        for (each, alert), outcome in zip(good, outcomes, strict=True):
-            message, key = each.message, f"{each.message.position}:{each.record}"
-            published_ms = ingested_ms if message.timestamp_ms is None else message.timestamp_ms
-            provenance = Provenance(key, published_ms, ingested_ms, _now_ms())
-            outgoing.append(
-                Outgoing(
-                    self._settings.kafka.output_topic,
-                    alert.object_id.encode(),
-                    self._encode(outcome, self._classifier, provenance),
-                    [OWN_MARK, *headers(outcome, self._classifier), ("idempotency_key", key.encode())],
-                )
-            )
-        self._save(changes, stored)
-        return outgoing
-
-    def _save(self, changes: Sequence[Change], stored: dict[str, Stored]) -> None:
-        """Writes what has changed; after a failure only what is not yet written."""
-        left, again = list(changes), False
-
-        def write() -> None:
-            nonlocal left, again
-            if again:
-                left = self._light_curves.remaining(left)
-            again = True
-            self._light_curves.write(left, stored)
-
-        self._patiently(write)
-
-    def _dead_letters(self, bad: Sequence[Input]) -> list[Outgoing]:
-        """One for each message, with the reason of its first bad record: the bytes are the same."""
-        by_message: dict[str, list[Input]] = {}
-        for each in bad:
-            by_message.setdefault(each.message.position, []).append(each)
-        return [
-            self._dead_letter(first.message, _numbers([first, *others]), first.content)
-            for first, *others in by_message.values()
-            if isinstance(first.content, AlertError)
-        ]
-
-    def _dead_letter(self, message: Incoming, records: str, error: AlertError) -> Outgoing:
-        """The message as it came, with the reason in headers."""
-        log.warning("dead_letter", reason=error.reason, detail=error.detail, input=message.position, records=records)
-        texts = [
-            ("reason", error.reason),
-            ("detail", error.detail),
-            ("topic", message.topic),
-            ("partition", message.partition),
-            ("offset", message.offset),
-            ("record", records),
-            ("survey", self._settings.survey),
-        ]
-        added = [(name, str(text).encode(errors="backslashreplace")) for name, text in texts]
-        headers = [OWN_MARK, *message.headers, *added]
-        return Outgoing(self._settings.kafka.dead_letter_topic, message.key, message.value, headers)
-
-    def _patiently(self, call: Callable[[], T]) -> T:
-        """The store may be away, full or read-only for a while: wait for it, as long as nobody says stop.
-
-        Nor does a running worker end for an answer that says "never": passwords and rights are changed, and mended.
-        """
-        return _patiently(
-            self._stop,
-            call,
-            lambda error: isinstance(error, redis.RedisError) and (self._committed or may_pass(error)),
-        )
+    def _tell(self) -> None:
+        """What an operator wants to know between two batches."""
+        self._health.alive()
+        self._health.joined, self._health.kafka = self._consumer.joined, self._consumer.reached
+        for partition, lost in self._consumer.take_lost().items():
+            telemetry.lost(*partition, lost)
+        now = time.monotonic()
+        if now > self._lag_told + _LAG_EVERY_S:
+            self._lag_told = now
+            telemetry.lag(self._consumer.lag(), self._consumer.last_timestamp_ms)
+        telemetry.minute_line()
 
 
-_MOST_RECORDS_NAMED = 100
-
-
-def _numbers(inputs: Sequence[Input]) -> str:
-    """The records' numbers, as they stand in a header."""
-    named = ",".join(str(each.record) for each in inputs[:_MOST_RECORDS_NAMED])
-    return named if len(inputs) <= _MOST_RECORDS_NAMED else f"{named},... ({len(inputs)})"
-
-
-def _internal(error: Exception) -> AlertError:
-    return AlertError("internal_error", f"{type(error).__name__}: {error}")
-
-
-def _patiently(stop: threading.Event, call: Callable[[], T], is_transient: Callable[[BaseException], bool]) -> T:
-    return until_stopped(stop, is_transient, "redis")(call)
+def _summary(
+    settings: Settings, messages: Sequence[Incoming], answers: Sequence[Outgoing], ingested_ms: int
+) -> telemetry.Batch:
+    """A committed batch in numbers, by what was published."""
+    outcomes: Counter[tuple[str, str]] = Counter()
+    classes: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
+    for answer in answers:
+        told = {name: value.decode() for name, value in answer.headers if isinstance(value, bytes)}
+        if answer.topic == settings.kafka.dead_letter_topic:
+            letters[told["reason"]] += 1
+        else:
+            outcomes[told["status"], told.get("reason", "")] += 1
+            if "class" in told:
+                classes[told["class"]] += 1
+    skipped = sum(message.is_own for message in messages)
+    return telemetry.Batch(
+        survey=settings.survey,
+        alerts=outcomes.total(),
+        messages=Counter(message.topic for message in messages),
+        published_ms=[message.timestamp_ms or 0 for message in messages],
+        ingested_ms=ingested_ms,
+        committed_ms=_now_ms(),
+        outcomes=outcomes,
+        classes=classes,
+        dead_letters=letters,
+        skipped={"own": skipped} if skipped else {},
+    )
 
 
 def _now_ms() -> int:

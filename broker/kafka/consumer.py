@@ -54,8 +54,11 @@ class AlertConsumer:
         self._subscribed: list[str] = []
         self._unmatched: list[str] = []
         self._refreshed = -_REFRESH_S
-        #: Messages that Kafka deleted before they were read, by topic and partition.
-        self.lost: dict[Partition, int] = {}
+        self._lost: dict[Partition, int] = {}
+        #: Whether Kafka has answered the last time that it was asked for its topics.
+        self.reached = False
+        #: When the last message taken was published.
+        self.last_timestamp_ms: int | None = None
         #: Whether the group has given this worker its share, which may be empty.
         self.joined = False
 
@@ -85,6 +88,8 @@ class AlertConsumer:
                     messages.append(incoming(message))
                     n_bytes += len(messages[-1].value)
         self._count_lost(messages)
+        if messages:
+            self.last_timestamp_ms = messages[-1].timestamp_ms
         return messages
 
     def rewind(self) -> None:
@@ -98,6 +103,11 @@ class AlertConsumer:
                     offset = position.offset if position.offset >= 0 else OFFSET_BEGINNING
                     self._consumer.seek(TopicPartition(position.topic, position.partition, offset))
                     self._positions.set((position.topic, position.partition), position.offset)
+
+    def take_lost(self) -> dict[Partition, int]:
+        """Messages that Kafka deleted before they were read, by topic and partition, since the last call."""
+        lost, self._lost = self._lost, {}
+        return lost
 
     def group_metadata(self) -> Any:
         """What proves, inside a transaction, that this consumer still owns its partitions."""
@@ -140,7 +150,7 @@ class AlertConsumer:
                 )
                 first_kept = 0
             if lost := self._positions.lost(partition, message.offset, first_kept):
-                self.lost[partition] = self.lost.get(partition, 0) + lost
+                self._lost[partition] = self._lost.get(partition, 0) + lost
                 hint = "Kafka deleted them before they were read: let it keep them longer, or add workers"
                 log.error("messages_lost", topic=message.topic, partition=message.partition, messages=lost, hint=hint)
 
@@ -157,7 +167,9 @@ class AlertConsumer:
         try:
             present = self._consumer.list_topics(timeout=_REFRESH_CALL_S).topics
         except KafkaException:  # away: consume() tells why
+            self.reached = False
             return
+        self.reached = True
         own = (self._settings.output_topic, self._settings.dead_letter_topic)
         selected, unmatched = select(self._settings.topics, present, own)
         self._named = {topic: at for topic, at in self._named.items() if at > now - _GONE_S}

@@ -63,6 +63,8 @@ class Stream:
             "kafka__group": self.group,
             "kafka__output_topic": self.outcomes,
             "kafka__dead_letter_topic": self.dead_letters,
+            "metrics_port": "0",
+            "log_level": "debug",
             "kafka__batch_size": "5",  # many transactions, to be hit in the middle of one
             **settings,
         }

@@ -1,0 +1,37 @@
+"""Messages that cannot be answered, as they go to the dead-letter topic."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from broker.alerts import AlertError
+from broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from broker.settings import Settings
+
+log = structlog.get_logger()
+
+_MOST_RECORDS_NAMED = 100  # of the bad ones of one message
+
+
+def dead_letter(message: Incoming, settings: Settings, errors: Mapping[int, AlertError]) -> Outgoing:
+    """The message as it came; headers say why: the `reason` of its first bad record, and the numbers of all of them.
+
+    Args:
+        errors: what is wrong, by the number of the record in its message; at least one.
+    """
+    first = errors[min(errors)]
+    records = ",".join(map(str, sorted(errors)[:_MOST_RECORDS_NAMED]))
+    if len(errors) > _MOST_RECORDS_NAMED:
+        records += f",... ({len(errors)})"
+    log.warning("dead_letter", reason=first.reason, detail=first.detail, input=message.position, records=records)
+    texts = [
+        ("reason", first.reason),
+        ("detail", first.detail),
+        ("topic", message.topic),
+        ("partition", message.partition),
+        ("offset", message.offset),
+        ("record", records),
+        ("survey", settings.survey),
+    ]
+    added = [(name, str(text).encode(errors="backslashreplace")) for name, text in texts]
+    return Outgoing(settings.kafka.dead_letter_topic, message.key, message.value, [OWN_MARK, *message.headers, *added])

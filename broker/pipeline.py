@@ -1,0 +1,174 @@
+"""From messages to what is published about them: decode, read, process, encode, store."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
+
+import redis
+import structlog
+
+from broker.alerts import Alert, AlertError
+from broker.alerts.packets import decode
+from broker.blame import Blame
+from broker.dead_letters import dead_letter
+from broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from broker.lightcurves import Change, LightCurves, Stored
+from broker.outputs import ENCODERS
+from broker.outputs.message import Provenance, headers
+from broker.process import Outcome, process
+from broker.settings import Settings
+from broker.telemetry import stage
+from models.serving import Classifier
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Patience(Protocol):
+    """Makes a call to the store, and makes it again for as long as waiting may help."""
+
+    def __call__(self, call: Callable[[], T]) -> T:
+        """What the call returns; redis.RedisError where waiting has not helped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One record of one message."""
+
+    message: Incoming
+    record: int
+    content: Alert | AlertError
+
+
+class Pipeline:
+    """Answers messages; what it writes to the store may be written again, and by others at the same time."""
+
+    def __init__(
+        self, settings: Settings, light_curves: LightCurves, classifier: Classifier, patience: Patience
+    ) -> None:
+        self._settings = settings
+        self._light_curves = light_curves
+        self.classifier = classifier
+        self._patience = patience
+        self._encode = ENCODERS[settings.output_format]
+        self._blame = Blame()
+
+    def answer(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
+        """One outcome for each alert, and one dead letter for each message with records that are none.
+
+        Raises:
+            WorkerError: the process is at fault, not one alert.
+            redis.RedisError: the store does not answer, or refuses.
+        """
+        try:
+            with stage("decode"):
+                inputs = [each for message in messages for each in self._decode(message)]
+            outgoing = self._classify(inputs, ingested_ms)
+        except redis.RedisError:
+            raise
+        except Exception:
+            log.exception("unexpected_error", messages=len(messages))
+            return self._answer_one_by_one(messages, ingested_ms)
+        if any(isinstance(each.content, Alert) for each in inputs):
+            self._blame.passes()
+        return outgoing
+
+    def _answer_one_by_one(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
+        """An alert that we have a bug for must not hold up all others, nor be lost; see `broker.blame`."""
+        outgoing: list[Outgoing] = []
+        bad: list[Input] = []
+        failed: Exception | None = None
+        for message in messages:
+            try:
+                inputs = self._decode(message)
+            except Exception as error:
+                self._blame.fails(message.position, error)
+                failed = error
+                bad.append(Input(message, 0, _internal(error)))
+                continue
+            for each in inputs:
+                if isinstance(each.content, AlertError):
+                    bad.append(each)
+                    continue
+                try:
+                    outgoing += self._classify([each], ingested_ms)
+                    self._blame.passes()
+                except redis.RedisError:
+                    raise
+                except Exception as error:
+                    self._blame.fails(each.content.object_id, error)
+                    failed = error
+                    bad.append(replace(each, content=_internal(error)))
+        self._blame.end_of_batch(failed)
+        return outgoing + self._letters(bad)
+
+    def _decode(self, message: Incoming) -> list[Input]:
+        if message.headers_error is not None:
+            return [Input(message, 0, AlertError("unreadable_headers", message.headers_error))]
+        contents = decode(message.value, self._settings.survey)
+        return [Input(message, record, content) for record, content in enumerate(contents)]
+
+    def _classify(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
+        wanted = [each.content.object_id for each in inputs if isinstance(each.content, Alert)]
+        with stage("read"):
+            stored = self._patience(lambda: self._light_curves.read(wanted))
+        good: list[tuple[Input, Alert]] = []
+        bad: list[Input] = []
+        for each in inputs:
+            if isinstance(each.content, AlertError):
+                bad.append(each)
+            elif (problem := stored[each.content.object_id].unreadable) is not None:
+                bad.append(replace(each, content=AlertError("unreadable_store", problem)))
+            else:
+                good.append((each, each.content))
+        alerts = [alert for _, alert in good]
+        with stage("process"):
+            outcomes, changes = process(alerts, stored, self.classifier, min_epochs=self._settings.min_epochs)
+        with stage("encode"):
+            answers = [
+                self._outcome(each, outcome, ingested_ms) for (each, _), outcome in zip(good, outcomes, strict=True)
+            ]
+        with stage("write"):
+            self._save(changes, stored)
+        return self._letters(bad) + answers
+
+    def _outcome(self, answered: Input, outcome: Outcome, ingested_ms: int) -> Outgoing:
+        message, key = answered.message, f"{answered.message.position}:{answered.record}"
+        published_ms = ingested_ms if message.timestamp_ms is None else message.timestamp_ms
+        provenance = Provenance(key, published_ms, ingested_ms, _now_ms())
+        return Outgoing(
+            self._settings.kafka.output_topic,
+            outcome.alert.object_id.encode(),
+            self._encode(outcome, self.classifier, provenance),
+            [OWN_MARK, *headers(outcome, self.classifier), ("idempotency_key", key.encode())],
+        )
+
+    def _letters(self, bad: Sequence[Input]) -> list[Outgoing]:
+        by_message: dict[str, tuple[Incoming, dict[int, AlertError]]] = {}
+        for each in bad:
+            if isinstance(each.content, AlertError):
+                by_message.setdefault(each.message.position, (each.message, {}))[1][each.record] = each.content
+        return [dead_letter(message, self._settings, errors) for message, errors in by_message.values()]
+
+    def _save(self, changes: Sequence[Change], stored: dict[str, Stored]) -> None:
+        """Writes what has changed; after a failure only what is not yet written."""
+        left, again = list(changes), False
+
+        def write() -> None:
+            nonlocal left, again
+            if again:
+                left = self._light_curves.remaining(left)
+            again = True
+            self._light_curves.write(left, stored)
+
+        self._patience(write)
+
+
+def _internal(error: Exception) -> AlertError:
+    return AlertError("internal_error", f"{type(error).__name__}: {error}")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
