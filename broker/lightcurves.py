@@ -14,7 +14,7 @@ import redis
 import structlog
 
 from broker.epochs import EPOCH, Epochs, merge
-from broker.redis_client import is_wrong_type, risks
+from broker.redis_client import is_missing_right, is_wrong_type, risks
 
 log = structlog.get_logger()
 
@@ -30,6 +30,7 @@ if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] and redis.call('LINDEX', KEYS[1],
 end
 """
 
+_RIGHTS = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush"
 _PROBE, _PROBE_S = "starsieve-check", 60  # an object that no survey has, and how long it stays
 
 
@@ -71,11 +72,11 @@ class LightCurves:
             self.write([Change(_PROBE, row, b"state")], {_PROBE: probe}, time_to_live_s=_PROBE_S)
             self._raise_first(self._compacted([probe], [_PROBE]))
             self.read([_PROBE])
-        except redis.exceptions.NoPermissionError as error:
-            rights = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush"
-            raise redis.exceptions.NoPermissionError(
-                f"{error}; needed are {rights} ~{{{self._survey}:*, see docs/operations.md"
-            ) from error
+        except redis.ResponseError as error:
+            if not is_missing_right(error):
+                raise
+            rights = f"{_RIGHTS} ~{{{self._survey}:*"
+            raise redis.exceptions.NoPermissionError(f"{error}; needed are {rights}, see docs/operations.md") from error
         for risk in risks(self._redis):
             log.warning("store_at_risk", risk=risk)
 

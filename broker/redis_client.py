@@ -80,6 +80,11 @@ def is_wrong_type(answer: Any) -> bool:
     return isinstance(answer, redis.exceptions.ResponseError) and str(answer).startswith("WRONGTYPE")
 
 
+def is_missing_right(error: redis.ResponseError) -> bool:
+    """Whether the server's access list forbids a command, also one of a script."""
+    return isinstance(error, redis.exceptions.NoPermissionError) or "no permissions" in str(error)
+
+
 def risks(client: redis.Redis) -> list[str]:
     """How this server may lose light curves, in words; nothing where it may not be asked."""
     try:

@@ -217,7 +217,7 @@ def test_a_batch_slower_than_kafka_waits_is_done_in_parts(
         time.sleep(0.2 * len(alerts))
         return process(alerts, *args, **kwargs)
 
-    monkeypatch.setattr("broker.worker.process", slow)
+    monkeypatch.setattr("broker.pipeline.process", slow)
     with running(stream, 500, **{"max.poll.interval.ms": "6000", "session.timeout.ms": "6000"}) as worker:
         answered(stream, len(sent), worker)
     assert_each_alert_answered_once(stream)
@@ -229,7 +229,7 @@ def broken_for(monkeypatch: pytest.MonkeyPatch, is_broken: Callable[[Alert], boo
             raise TypeError("a bug")
         return process(alerts, *args, **kwargs)
 
-    monkeypatch.setattr("broker.worker.process", broken)
+    monkeypatch.setattr("broker.pipeline.process", broken)
 
 
 def test_one_alert_that_we_have_a_bug_for_becomes_a_dead_letter(
