@@ -48,7 +48,7 @@ def private_folder() -> Path:
 def places() -> list[Path]:
     """The folders to look into: the user's, and the private one if this process has one."""
     chosen = folder()
-    return _private if chosen is None else [chosen, *_private]
+    return [*_private] if chosen is None else [chosen, *_private]
 
 
 def takes_files(path: Path) -> bool:

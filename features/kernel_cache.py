@@ -30,8 +30,8 @@ from numba.core.serialize import dumps
 from features import caches
 
 PACKAGES = ("features", "broker", "models")  # whose kernels are kept
+KEPT = 32  # folders of 11 MB, one for each version of a package's code; those not used for longest go first
 _KERNELS = "kernels"
-KEPT = 32  # folders, one for each version of a package's code; those not used for longest go first
 _DIGEST_BYTES = 32
 _Compiled: Any = CompileResult  # Numba has no types for what it keeps to itself
 _dumps: Any = dumps

@@ -1,5 +1,6 @@
 """Barycentric time against astropy."""
 
+import erfa
 import numpy as np
 import pytest
 from astropy import units
@@ -7,7 +8,7 @@ from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
 
-from broker.alerts.barycentre import barycentric
+from broker.alerts.barycentre import FIRST_MJD, LAST_MJD, MJD0, TDB_MINUS_UTC_S, barycentric
 
 PALOMAR = EarthLocation.from_geodetic(-116.8650, 33.3564, 1712)
 
@@ -26,3 +27,17 @@ def test_many_directions_at_once() -> None:
     mjd, ra, dec = np.array([59000.0, 59100.0]), np.array([10.0, 200.0]), np.array([5.0, -60.0])
     one_by_one = [barycentric(*row).item() for row in zip(mjd, ra, dec, strict=True)]
     np.testing.assert_array_equal(barycentric(mjd, ra, dec), one_by_one)
+
+
+def test_years_are_tabulated_as_they_are_needed() -> None:
+    """The numbers are those of one table, across the years' ends and beyond the table's, in any order of asking."""
+    days = np.arange(FIRST_MJD - 1.0, LAST_MJD + 2.0)
+    x = erfa.epv00(MJD0, days)[1]["p"][:, 0]  # towards ra = dec = 0
+    ends = days[0] + 365.0 * np.arange(70) + np.array([[-0.3], [0.0], [0.3]])
+    times = np.concatenate([[59000.5], ends.ravel(), [days[-1] + 10, days[0] - 10], days])
+    for asked in (times[:1], times[1:2], times[5:9], times):
+        tdb = asked + TDB_MINUS_UTC_S / 86400
+        expected = tdb + np.interp(tdb, days, x) * 499.004784 / 86400
+        np.testing.assert_allclose(barycentric(asked, 0.0, 0.0), expected, rtol=0, atol=1e-10)
+    assert np.isnan(barycentric([np.nan], 0.0, 0.0))
+    assert barycentric(np.empty(0), 0.0, 0.0).size == 0
