@@ -1,6 +1,7 @@
 """The command `starsieve`: what each command takes, and nothing of what it does.
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
+Errors of the kinds in features/errors.py end every command by this rule: `Commands` sees to it.
 """
 
 import logging
@@ -21,9 +22,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from broker.settings import KafkaSettings, Settings, SettingsError, load
 from features.cli import bench_app, features_command
+from features.commands import Commands, check_file, check_folder
+from features.errors import EXIT_FAILED, EXIT_WRONG_USAGE
 from models.cli import mount as mount_networks
 
 app = typer.Typer(
+    cls=Commands,
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -36,8 +40,6 @@ OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classificati
 SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
 
-EXIT_FAILED = 1
-EXIT_WRONG_USAGE = 2
 EXIT_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 
 
@@ -167,8 +169,11 @@ def simulate(
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
     from broker import replay as replaying  # noqa: PLC0415
     from broker import simulate as simulating  # noqa: PLC0415
-    from models import ModelError  # noqa: PLC0415
 
+    if output is not None:
+        check_folder(output)
+    if truth is not None:
+        check_file(truth)
     try:
         if light_curves is None:
             stars = simulating.invent(objects, nights, seed)
@@ -183,7 +188,7 @@ def simulate(
         elif output is not None:
             with _progress() as progress:
                 simulating.write_packets(progress.track(packets, total=total, description="alerts"), output)
-    except (ModelError, replaying.ReplayError, OSError) as error:
+    except replaying.ReplayError as error:
         _fail(str(error), EXIT_FAILED)
 
 
