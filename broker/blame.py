@@ -3,12 +3,14 @@
 import traceback
 from dataclasses import dataclass, field
 
+from features.errors import CommandError
+
 #: So many different alerts that fail in the same way, with none that passes between them, are no coincidence: bugs that
 #: a packet can meet are met by one object or a handful.
 MOST_ALIKE = 5
 
 
-class WorkerError(Exception):
+class WorkerError(CommandError):
     """The process is at fault and has to end: what it has not committed is done again by the next."""
 
 

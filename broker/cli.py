@@ -1,6 +1,7 @@
 """The command `starsieve`: what each command takes, and nothing of what it does.
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
+Errors of the kinds in features/errors.py end every command by this rule: `Commands` sees to it.
 """
 
 import os
@@ -16,12 +17,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from features.cli import bench_app, features_command
+from features.commands import Commands, check_file, check_folder
+from features.errors import EXIT_FAILED, EXIT_WRONG_USAGE
 from models.cli import mount as mount_networks
 
 if TYPE_CHECKING:  # commands import what they need: --help needs nothing
     from broker.settings import KafkaSettings, Settings
 
 app = typer.Typer(
+    cls=Commands,
     help="A streaming filter for astronomical alert brokers. Exit codes: 0 done, 1 failed, 2 wrong usage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -34,8 +38,6 @@ OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classificati
 SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
 
-EXIT_FAILED = 1
-EXIT_WRONG_USAGE = 2
 EXIT_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 
 
@@ -67,28 +69,11 @@ def run(
         kafka={"bootstrap_servers": bootstrap_servers, "topics": topic, "output_topic": output_topic, "group": group},
         redis={"url": redis},
     )
-    from redis import RedisError  # noqa: PLC0415 - these, Numba and LiteRT are not for --help
-
-    from broker import worker as stream  # noqa: PLC0415
-    from broker.blame import WorkerError  # noqa: PLC0415
-    from broker.kafka.connection import KafkaRefuses  # noqa: PLC0415
-    from broker.settings import SettingsError  # noqa: PLC0415
+    from broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
     from broker.telemetry import configure_logs  # noqa: PLC0415
-    from models import ModelError  # noqa: PLC0415
 
     configure_logs(settings.log_format, settings.log_level)
-    try:
-        stream.run(settings, _stop_on_signals())
-    except SettingsError as error:
-        _fail(str(error), EXIT_WRONG_USAGE)
-    except ModelError as error:  # damaged
-        _fail(f"network: {error}", EXIT_FAILED)
-    except KafkaRefuses as error:  # what may pass is waited for: this will not
-        _fail(f"kafka: {error}", EXIT_FAILED)
-    except RedisError as error:
-        _fail(f"redis: {error}", EXIT_FAILED)
-    except WorkerError as error:
-        _fail(str(error), EXIT_FAILED)
+    stream.run(settings, _stop_on_signals())
 
 
 @app.command()
@@ -177,8 +162,11 @@ def simulate(
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
     from broker import replay as replaying  # noqa: PLC0415
     from broker import simulate as simulating  # noqa: PLC0415
-    from models import ModelError  # noqa: PLC0415
 
+    if output is not None:
+        check_folder(output)
+    if truth is not None:
+        check_file(truth)
     try:
         if light_curves is None:
             stars = simulating.invent(objects, nights, seed)
@@ -193,7 +181,7 @@ def simulate(
         elif output is not None:
             with _progress() as progress:
                 simulating.write_packets(progress.track(packets, total=total, description="alerts"), output)
-    except (ModelError, replaying.ReplayError, OSError) as error:
+    except replaying.ReplayError as error:
         _fail(str(error), EXIT_FAILED)
 
 
@@ -241,12 +229,9 @@ def main() -> None:
 
 
 def _settings(config: Path | None, **overrides: Any) -> "Settings":
-    from broker.settings import SettingsError, load  # noqa: PLC0415
+    from broker.settings import load  # noqa: PLC0415
 
-    try:
-        return load(config, **overrides)
-    except SettingsError as error:
-        _fail(str(error), EXIT_WRONG_USAGE)
+    return load(config, **overrides)
 
 
 def _send(

@@ -20,6 +20,7 @@ from pydantic_settings import SettingsError as PydanticSettingsError
 
 from broker.kafka.topics import compiled, includes, is_pattern
 from broker.redis_client import check_address
+from features.errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -66,7 +67,7 @@ _SHOWN = {
 }
 
 
-class SettingsError(Exception):
+class SettingsError(UsageError):
     """A setting is wrong; the message names it, what it got and what it takes."""
 
 

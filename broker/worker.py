@@ -29,6 +29,7 @@ from broker.retries import until_stopped
 from broker.settings import Settings, SettingsError
 from broker.telemetry import stage
 from broker.warmup import warm_up
+from features.errors import CommandError
 from models import registry
 from models.serving import Classifier
 
@@ -40,13 +41,16 @@ _LONGEST_PAUSE_S = 30.0
 _LAG_EVERY_S = 2.0
 
 
+class StoreError(CommandError):
+    """Redis answers that waiting will not help: a password, a right or a database is wrong."""
+
+
 def run(settings: Settings, stop: threading.Event) -> None:
     """Connects to everything and works until told to stop.
 
     Raises:
         SettingsError: the survey has no reader or no network, or a client does not know an option.
-        KafkaRefuses: Kafka answers that this worker never may, before it has answered any alert.
-        redis.RedisError: the same, of the store.
+        KafkaRefuses, StoreError: a server answers that this worker never may, before it has answered any alert.
         WorkerError: the process is at fault; nothing of what it had in hand is committed.
     """
     log.info("starting", survey=settings.survey, worker=settings.worker, kafka=settings.kafka.bootstrap_servers)
@@ -55,8 +59,11 @@ def run(settings: Settings, stop: threading.Event) -> None:
     with serve(health, settings.metrics_address, settings.metrics_port):
         try:
             _run(settings, stop, health)
-        except (KafkaException, KafkaAway, redis.RedisError):
-            if not stop.is_set():  # told to stop while a server was away: what was at hand is done again
+        except redis.RedisError as error:
+            if not stop.is_set():  # else told to stop while a server was away: what was at hand is done again
+                raise StoreError(f"redis: {error}") from error
+        except (KafkaException, KafkaAway):
+            if not stop.is_set():
                 raise
         finally:
             log.info("stopped")

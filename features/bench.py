@@ -20,6 +20,7 @@ from rich.table import Table
 
 from features import caches
 from features.analyse import N_FEATURES, N_PROFILE
+from features.commands import need
 from features.grid import SHORTEST_PERIOD, grid_of
 from features.profile import FROM_SEARCH, profile_given_period
 from features.simulated import KINDS, PERIODIC, LightCurve, cadence, light_curve
@@ -225,6 +226,7 @@ def _measure_first_calls() -> dict[str, float]:
 
 def measure_speed(console: Console) -> dict[str, Any]:
     """All measurements; takes a few minutes. Needs the `bench` extra."""
+    need("light_curve", "nifty_ls")
     results: dict[str, Any] = {"processor": _processor(), "seed": SEED}
     for baseline in PEER_LOG2_FREQUENCIES:
         console.print(f"period search from nothing, {baseline:.0f} d")

@@ -14,7 +14,9 @@ from rich.progress import track
 from rich.table import Table
 
 from features.check import UnusableLightCurve
-from features.folder import LightCurves, UnreadableFolderError, read_light_curves, read_published
+from features.commands import check_folder, need
+from features.folder import Folder, UnreadableFolderError, read_objects
+from features.lightcurves import LightCurves
 from features.simulated import PERIODIC, light_curve
 from features.stream import find_period
 
@@ -49,11 +51,11 @@ def outcome(found: float, published: float, baseline: float) -> str:
     return "other"
 
 
-def _stars(curves: LightCurves) -> Iterator[tuple[str, slice, NDArray[np.str_]]]:
-    """Object, its epochs, and the band of each epoch."""
+def _stars(curves: LightCurves) -> Iterator[tuple[slice, NDArray[np.str_]]]:
+    """Every object's epochs, and the band of each epoch."""
     for a, b in pairwise(curves.objects.tolist()):
         epochs = slice(int(curves.offsets[a]), int(curves.offsets[b]))
-        yield str(curves.object_ids[a]), epochs, np.repeat(curves.bands[a:b], np.diff(curves.offsets[a : b + 1]))
+        yield epochs, np.repeat(curves.bands[curves.band[a:b]], curves.epochs[a:b])
 
 
 def _periods(tasks: list[Task], label: str, console: Console) -> Floats:
@@ -94,7 +96,7 @@ def _compare(
     found = _periods(tasks, name, console)
     if draw is not None:
         draw(found[:, 0])
-    baselines = np.array([np.ptp(mjd) for mjd, *_ in tasks])
+    baselines = np.array([np.ptp(mjd) if mjd.size else 0.0 for mjd, *_ in tasks])
     return {
         "found": _summary(labels, found[:, 0], published, baselines),
         "highest_peak": _summary(labels, found[:, 1], published, baselines),
@@ -111,18 +113,17 @@ def _plot(path: Path, title: str, labels: list[str], published: Floats) -> Calla
 
 
 def _compare_survey(folder: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any] | None:
-    published = {k: v for k, v in read_published(folder).items() if np.isfinite(v[1]) and v[1] > 0}
-    if not published:
+    objects = read_objects(folder, ("period",))
+    stars = np.flatnonzero(np.isfinite(objects.numbers["period"]) & (objects.numbers["period"] > 0))
+    if not stars.size:
         return None
-    curves = read_light_curves(folder)
-    stars = [star for star in _stars(curves) if star[0] in published]
-    if 0 < limit < len(stars):
-        chosen = np.random.default_rng(SEED).choice(len(stars), limit, replace=False)
-        stars = [stars[i] for i in np.sort(chosen)]
-    labels = [published[star][0] for star, _, _ in stars]
-    periods = np.array([published[star][1] for star, _, _ in stars])
+    stars = stars[np.argsort(objects.object_id[stars])]  # the draw is not to depend on the order of the rows
+    if 0 < limit < stars.size:
+        stars = stars[np.sort(np.random.default_rng(SEED).choice(stars.size, limit, replace=False))]
+    curves = Folder(folder, objects).light_curves(stars)
+    labels, periods = curves.label.tolist(), objects.numbers["period"][stars]
     tasks: list[Task] = [
-        (curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], band) for _, epochs, band in stars
+        (curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], band) for epochs, band in _stars(curves)
     ]
     draw = None if plots is None else _plot(plots / f"periods-{folder.name}.png", folder.name, labels, periods)
     return _compare(labels, periods, tasks, folder.name, console, draw)
@@ -145,9 +146,10 @@ def compare_periods(data: Path, limit: int, plots: Path | None, console: Console
     `lightcurves`. Raises UnreadableFolderError.
     """
     if plots is not None:
-        plots.mkdir(parents=True, exist_ok=True)
+        need("matplotlib")
+        check_folder(plots)
     roots = [data, *sorted(data.glob("*")), *sorted(data.glob("lightcurves/*"))]
-    folders = [folder for folder in roots if (folder / "objects.parquet").is_file()]
+    folders = [folder for folder in roots if (folder / "objects.parquet").exists()]
     if not folders:
         raise UnreadableFolderError(f"no objects.parquet in {data} or the folders below it")
     results = {}

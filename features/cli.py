@@ -18,13 +18,9 @@ def features_command(
 
     Example: starsieve features lightcurves/catalina -o catalina.parquet
     """
-    from features.folder import UnreadableFolderError  # noqa: PLC0415 - keeps `starsieve --help` instant
-    from features.table import write_features  # noqa: PLC0415
+    from features.table import write_features  # noqa: PLC0415 - keeps `starsieve --help` instant
 
-    try:
-        write_features(folder, out, Console(stderr=True))
-    except UnreadableFolderError as error:
-        raise typer.BadParameter(str(error), param_hint="PATH") from error
+    write_features(folder, out, Console(stderr=True))
 
 
 @bench_app.command("features")
@@ -49,7 +45,7 @@ def bench_features(
 @bench_app.command("periods")
 def bench_periods(
     data: Annotated[Path, typer.Option("--data", help="Folder of surveys, or one survey's folder.")],
-    limit: Annotated[int, typer.Option("--limit", help="Stars per survey, chosen at random; 0: all.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Stars per survey, chosen at random; 0: all.")] = 0,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for one picture per survey.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
@@ -59,13 +55,9 @@ def bench_periods(
     Example: starsieve bench periods --data lightcurves --limit 2000
     """
     from features.bench_periods import compare_periods, period_tables  # noqa: PLC0415 - keeps `--help` instant
-    from features.folder import UnreadableFolderError  # noqa: PLC0415
 
     console = Console(stderr=as_json)
-    try:
-        results = compare_periods(data, limit, plots, console)
-    except UnreadableFolderError as error:
-        raise typer.BadParameter(str(error), param_hint="--data") from error
+    results = compare_periods(data, limit, plots, console)
     if as_json:
         typer.echo(json.dumps(results))
     else:

@@ -1,6 +1,5 @@
 """`starsieve features`: the features of every light curve of a folder as one parquet file."""
 
-import json
 import os
 import shutil
 from collections import Counter
@@ -8,89 +7,99 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # the `archive` extra
+from pyarrow import parquet
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 from rich.table import Table
 
 from features import FEATURES, PROFILE
-from features.folder import LightCurves, read_light_curves
+from features.caches import code_of
+from features.commands import check_file, replacing
+from features.folder import Folder, read_objects
+from features.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
 from features.stream import update_many
 
 NUMBERS = (*FEATURES, *PROFILE)
 CHUNK = 2000  # objects between two saved parts; seconds of work
 SHOWN = 20  # unusable light curves listed on the screen; the file has them all
+SCHEMA = pa.schema(
+    [("object_id", pa.string()), ("band", pa.string()), ("n_epochs", pa.int64()), ("n_dropped", pa.int64())]
+    + [("reason", pa.string())]
+    + [(name, pa.float64()) for name in NUMBERS]
+    + [("aliases", pa.string())]
+)
 
 
 def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
+    """A row for each light curve, and one without a band for each object that has none."""
     objects = curves.objects
     nothing, light_curves = [None] * (objects.size - 1), (curves.mjd, curves.mag, curves.magerr, curves.offsets)
     found = update_many(nothing, *light_curves, objects=objects, threads=threads)
-    aliases = np.repeat([",".join(p.aliases) if p else "" for p in found.periods], np.diff(objects)).tolist()
-    numbers = np.hstack([found.features, found.profiles])
-    usable = [reason is None for reason in found.reasons]
-    columns: dict[str, Any] = {
-        "object_id": curves.object_ids.tolist(),
-        "band": curves.bands.tolist(),
-        "n_epochs": (curves.offsets[1:] - curves.offsets[:-1]).tolist(),
-        "reason": found.reasons,
+    aliases = np.repeat(np.array([",".join(p.aliases) if p else "" for p in found.periods], object), np.diff(objects))
+    without = np.flatnonzero(np.diff(objects) == 0)
+    more = without.size
+    reasons = [why if n else NO_USABLE_EPOCHS for why, n in zip(found.reasons, curves.epochs.tolist(), strict=True)]
+    unusable = np.array([reason is not None for reason in reasons] + [True] * more)
+    numbers = np.pad(np.hstack([found.features, found.profiles]), ((0, more), (0, 0)))
+    return {
+        "object_id": curves.object_id[np.append(curves.owner, without)],
+        "band": [*curves.bands[curves.band].tolist(), *[None] * more],
+        "n_epochs": np.pad(curves.epochs, (0, more)),
+        "n_dropped": np.pad(curves.dropped, (0, more)),
+        "reason": reasons + [NO_USABLE_EPOCHS] * more,
+        **{name: pa.array(column, mask=unusable) for name, column in zip(NUMBERS, numbers.T, strict=True)},
+        "aliases": pa.array(np.append(aliases, [""] * more), pa.string(), mask=unusable),
     }
-    for i, name in enumerate(NUMBERS):
-        values = numbers[:, i].tolist()
-        columns[name] = [value if ok else None for value, ok in zip(values, usable, strict=True)]
-    columns["aliases"] = [of_object if ok else None for of_object, ok in zip(aliases, usable, strict=True)]
-    return columns
-
-
-def _begin(parts: Path, folder: Path, n_curves: int) -> None:
-    """Keep the parts of an earlier run only if it was over the same input."""
-    points = folder / "points.parquet"
-    job = {
-        "points": str(points.resolve()),
-        "bytes": points.stat().st_size,
-        "light_curves": n_curves,
-        "objects_a_part": CHUNK,
-    }
-    note = parts / "job.json"
-    if parts.is_dir() and (not note.is_file() or json.loads(note.read_text()) != job):
-        shutil.rmtree(parts)
-    parts.mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(job))
 
 
 def write_features(folder: Path, out: Path, console: Console) -> Counter[str]:
     """Write the features of all light curves in `folder` to `out`; returns the number of unusable ones by reason.
 
-    Finished parts are kept beside `out` until the end: a run that was broken off is resumed. Raises
-    UnreadableFolderError.
+    Finished parts are kept beside `out` until the end: a run that was broken off is resumed. A part is named by the
+    light curves in it and by our code, so that none is taken for that of others. Raises UsageError.
     """
-    import pyarrow as pa  # noqa: PLC0415 - an optional dependency that the stream does without
-    import pyarrow.parquet as pq  # noqa: PLC0415
-
-    curves = read_light_curves(folder)
+    check_file(out)
+    objects = read_objects(folder)
+    chunks = Folder(folder, objects).chunks(CHUNK)
     parts = out.with_name(out.name + ".parts")
-    _begin(parts, folder, len(curves))
-    schema = pa.schema(
-        [("object_id", pa.string()), ("band", pa.string()), ("n_epochs", pa.int64()), ("reason", pa.string())]
-        + [(name, pa.float64()) for name in NUMBERS]
-        + [("aliases", pa.string())]
-    )
+    parts.mkdir(exist_ok=True)
     paths = []
-    chunks = list(curves.chunks(CHUNK))
-    for i, chunk in enumerate(track(chunks, "features", console=console)):
-        paths.append(parts / f"{i:06d}.parquet")
-        if not paths[-1].is_file():
-            table = pa.table(_columns(chunk, os.cpu_count() or 1), schema=schema)
-            unfinished = paths[-1].with_suffix(".unfinished")
-            pq.write_table(table, unfinished)
-            unfinished.rename(paths[-1])
-    table = pa.concat_tables([pq.read_table(path) for path in paths]) if paths else schema.empty_table()
-    unfinished = parts / "all.unfinished"
-    pq.write_table(table, unfinished)
-    unfinished.rename(out)
+    with Progress(console=console) as progress:
+        task = progress.add_task("features", total=len(objects))
+        for chunk in chunks:
+            paths.append(_part(parts, chunk))
+            progress.advance(task, len(chunk.object_id))
+    rows, unusable = _join(paths, out)
     shutil.rmtree(parts)
-    unusable = [row for row in table.select(["object_id", "band", "reason"]).to_pylist() if row["reason"]]
-    _show(unusable, len(curves), out, console)
+    _show(unusable, rows, out, console)
     return Counter(row["reason"] for row in unusable)
+
+
+def _part(parts: Path, curves: LightCurves) -> Path:
+    """The file with the features of these light curves, computed if it is not there or damaged."""
+    names = curves.object_id, curves.bands, curves.band
+    numbers = curves.owner, curves.offsets, curves.dropped, curves.mjd, curves.mag, curves.magerr
+    path = parts / f"{content(code_of('features'), *names, *numbers)}.parquet"
+    try:
+        parquet.read_metadata(path)
+    except (OSError, pa.ArrowException):
+        table = pa.table(_columns(curves, os.cpu_count() or 1), schema=SCHEMA)
+        with replacing(path) as unfinished:
+            parquet.write_table(table, unfinished)
+    return path
+
+
+def _join(paths: list[Path], out: Path) -> tuple[int, list[dict[str, str]]]:
+    """Writes all parts to one file; gives the number of rows, and name, band and reason of those without features."""
+    rows, unusable = 0, []
+    with replacing(out) as unfinished, parquet.ParquetWriter(unfinished, SCHEMA) as writer:
+        for path in paths:
+            table = parquet.read_table(path)
+            writer.write_table(table)
+            rows += table.num_rows
+            unusable += [row for row in table.select(["object_id", "band", "reason"]).to_pylist() if row["reason"]]
+    return rows, unusable
 
 
 def _show(unusable: list[dict[str, str]], n_curves: int, out: Path, console: Console) -> None:

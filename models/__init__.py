@@ -1,5 +1,7 @@
 """Networks from light-curve features to class probabilities: training, transfer, evaluation, serving."""
 
+from features.errors import UsageError
 
-class ModelError(Exception):
+
+class ModelError(UsageError):
     """A network, a set of labels or a folder of light curves cannot be used; the message says what to do."""

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from models.lightcurves import BandLightCurves
+from features.lightcurves import LightCurves
 from models.tables import MIN_EPOCHS
 
 THINNED, CUT = 0.5, 0.8  # up to here of all light curves are thinned, then cut short; the rest keep every epoch
 NOISE = 1.0  # largest added noise, in units of an epoch's own error
 
 
-def worsened(curves: BandLightCurves, seed: int) -> BandLightCurves:
+def worsened(curves: LightCurves, seed: int) -> LightCurves:
     """Every light curve thinned at random or cut to its first epochs (at least MIN_EPOCHS of them), with noise added.
 
     The number of epochs that stay is log-uniform, so that the first tens of epochs are seen as often as hundreds.

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
-from models.lightcurves import BandLightCurves
+from features.lightcurves import LightCurves
 from models.tables import MIN_EPOCHS, cached
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +45,7 @@ SHAPE = lc.Extractor(
 )
 
 
-def extract(curves: BandLightCurves, *, cache: Path, threads: int) -> Floats:
+def extract(curves: LightCurves, *, cache: Path, threads: int) -> Floats:
     """Features (r, m) of the light curves with at least MIN_EPOCHS points, in their order; 0 where there are none."""
 
     def compute() -> Floats:

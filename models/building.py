@@ -9,11 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from models import cards, ensemble, judging, lightcurves, report, splits, tables
+from features.lightcurves import LightCurves, assemble
+from models import cards, ensemble, judging, report, splits, synthesis, tables
 from models.ensemble import Recipe, Trained
-from models.lightcurves import BandLightCurves
 from models.network import Architecture
-from models.synthesis import LightCurves
 from models.tables import Table
 
 OnStep = Callable[[str, float, float], None]
@@ -42,12 +41,12 @@ class Work:
         return lambda step, steps: self.on_step(name, step, steps)
 
 
-def assembled(made: LightCurves) -> BandLightCurves:
+def assembled(made: synthesis.LightCurves) -> LightCurves:
     """Synthetic light curves in the form of real ones."""
     owner = np.repeat(np.arange(len(made)), np.diff(made.offsets))
-    return lightcurves.assemble(
-        made.object_id, made.label, owner, band=made.band, mjd=made.mjd, mag=made.mag, magerr=made.magerr
-    )
+    bands, band = np.unique(made.band, return_inverse=True)
+    points = {"mjd": made.mjd, "mag": made.mag, "magerr": made.magerr}
+    return assemble(made.object_id, made.label, owner, band=band, bands=bands, **points)
 
 
 def save(
@@ -62,7 +61,7 @@ def save(
     return card
 
 
-def by_epochs(trained: Trained, curves: BandLightCurves, table: Table, work: Work) -> dict[int, float]:
+def by_epochs(trained: Trained, curves: LightCurves, table: Table, work: Work) -> dict[int, float]:
     """Macro-F1 of training objects cut to their first epochs, each by the member that had not seen it."""
     place = {name: number for number, name in enumerate(curves.object_id.tolist())}
     own = curves.select(np.sort([place[name] for name in table.object_id.tolist()]))

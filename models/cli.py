@@ -2,22 +2,21 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from models import ModelError
+from features.commands import check_file, need
+from features.errors import UsageError
 
-EXIT_FAILED = 1
 ERRORS_ONLY = "3"  # of what TensorFlow has to say
-EXTRAS = {"pyarrow": "archive", "matplotlib": "plot", "light_curve": "bench"}  # anything else: train
 
 models_app = typer.Typer(help="The networks that come with the package.", no_args_is_help=True)
 experiment_app = typer.Typer(help="The experiments behind docs/science.md.", no_args_is_help=True)
@@ -120,17 +119,17 @@ def evaluate(
 
     Example: [bold]starsieve evaluate --model my-asas --data lightcurves/new-asas --max-epochs 50 --json[/bold]
     """
-    with _reported():
-        from models import judging, lightcurves  # noqa: PLC0415
+    from features.folder import read_light_curves  # noqa: PLC0415
+    from models import judging  # noqa: PLC0415
 
-        classifier = _classifier(survey, model)
-        curves = lightcurves.read(data)
-        _warn_of_bands(curves.band, classifier)
-        table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
-        scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
-        _show_scores(scores)
-        if as_json:
-            typer.echo(json.dumps(scores))
+    classifier = _classifier(survey, model)
+    curves = read_light_curves(data)
+    _warn_of_bands(curves, classifier)
+    table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
+    scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
+    _show_scores(scores)
+    if as_json:
+        typer.echo(json.dumps(scores))
 
 
 def classify(
@@ -145,55 +144,52 @@ def classify(
 
     Example: [bold]starsieve classify lightcurves/asas --survey asas -o classes.parquet[/bold]
     """
-    with _reported():
-        from models import judging, lightcurves  # noqa: PLC0415
+    from features.folder import read_light_curves  # noqa: PLC0415
+    from models import judging  # noqa: PLC0415
 
-        classifier = _classifier(survey, model)
-        output.parent.mkdir(parents=True, exist_ok=True)
-        curves = lightcurves.read(folder)
-        _warn_of_bands(curves.band, classifier)
-        table = _features(curves, cache, threads)
-        judging.write(classifier, table, judging.answers(classifier, table), output)
+    classifier = _classifier(survey, model)
+    check_file(output)
+    curves = read_light_curves(folder)
+    _warn_of_bands(curves, classifier)
+    table = _features(curves, cache, threads)
+    judging.write(classifier, table, judging.answers(classifier, table), output)
 
 
 @models_app.command("list")
 def list_networks() -> None:
     """List the networks of this installation. Example: [bold]starsieve models list[/bold]"""
-    with _reported():
-        from models import registry  # noqa: PLC0415
+    from models import registry  # noqa: PLC0415
 
-        table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
-        for survey in registry.surveys():
-            network = registry.load(survey)
-            scores = network.card["scores"]
-            table.add_row(
-                survey,
-                network.version,
-                " ".join(network.classes),
-                " ".join(network.bands),
-                f"{scores['macro_f1']:.2f}",
-                f"{scores['mcc']:.2f}",
-            )
-        Console().print(table)
+    table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
+    for survey in registry.surveys():
+        network = registry.load(survey)
+        scores = network.card["scores"]
+        table.add_row(
+            survey,
+            network.version,
+            " ".join(network.classes),
+            " ".join(network.bands),
+            f"{scores['macro_f1']:.2f}",
+            f"{scores['mcc']:.2f}",
+        )
+    Console().print(table)
 
 
 @models_app.command()
 def show(survey: Annotated[str, typer.Argument(help="One of `starsieve models list`.")]) -> None:
     """Print the card of a network. Example: [bold]starsieve models show asas | jq .scores[/bold]"""
-    with _reported():
-        typer.echo(json.dumps(_classifier(survey, None).card, indent=1))
+    typer.echo(json.dumps(_classifier(survey, None).card, indent=1))
 
 
 @models_app.command()
 def verify() -> None:
     """Check that every network is the one of its card and answers. Example: [bold]starsieve models verify[/bold]"""
-    with _reported():
-        from models import registry  # noqa: PLC0415
+    from models import registry  # noqa: PLC0415
 
-        for survey in registry.surveys():
-            network = registry.load(survey)
-            network.self_test()
-            typer.echo(f"{survey} {network.version} ok")
+    for survey in registry.surveys():
+        network = registry.load(survey)
+        network.self_test()
+        typer.echo(f"{survey} {network.version} ok")
 
 
 @models_app.command()
@@ -234,9 +230,9 @@ def _features(curves: Any, cache: Path | None, threads: int) -> Any:
         return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
 
 
-def _warn_of_bands(bands: Iterable[str], classifier: Any) -> None:
+def _warn_of_bands(curves: Any, classifier: Any) -> None:
     """The stream classifies none but the network's bands; here, whoever tries it with others is to know."""
-    others = sorted(set(bands) - set(classifier.bands))
+    others = [band for band in curves.bands_seen if band not in classifier.bands]
     if others:
         text = f"bands {', '.join(others)}: this network was trained on {', '.join(classifier.bands)}"
         typer.secho(text, err=True, fg=typer.colors.YELLOW)
@@ -246,7 +242,7 @@ def _classifier(survey: str | None, model: Path | None) -> Any:
     from models import registry, serving  # noqa: PLC0415
 
     if (survey is None) == (model is None):
-        raise ModelError("give either --survey or --model")
+        raise UsageError("give either --survey or --model")
     return serving.Classifier(model) if model else registry.load(str(survey))
 
 
@@ -264,7 +260,8 @@ def _show_scores(scores: dict[str, Any]) -> None:
 def _working(cache: Path | None, threads: int) -> Iterator[Any]:
     """The working conditions of a training, with a progress bar for every task that reports."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", ERRORS_ONLY)
-    with _reported(), Progress(console=Console(stderr=True)) as progress:
+    need("pyarrow", "matplotlib")  # for the light curves, and for the pictures at the end
+    with Progress(console=Console(stderr=True)) as progress:
         from models import building, tables  # noqa: PLC0415 - TensorFlow is not for --help
 
         bars: dict[str, TaskID] = {}
@@ -275,22 +272,3 @@ def _working(cache: Path | None, threads: int) -> Iterator[Any]:
             progress.update(bars[task], completed=done, total=of or None)
 
         yield building.Work(cache or tables.default_cache(), threads, on_step)
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Ends the command with the message of an error that the user can mend."""
-    from features.folder import UnreadableFolderError  # noqa: PLC0415 - keeps `starsieve --help` instant
-
-    try:
-        yield
-    except (ModelError, UnreadableFolderError, OSError) as error:
-        _fail(str(error))
-    except ModuleNotFoundError as error:
-        extra = EXTRAS.get(str(error.name), "train")
-        _fail(f"{error.name} is not installed, and this command needs it: pip install 'starsieve[{extra}]'")
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(message, err=True, fg=typer.colors.RED)
-    raise typer.Exit(EXIT_FAILED)

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -14,13 +14,16 @@ import numpy.typing as npt
 from joblib import Parallel, delayed
 
 from features import FEATURES
+from features.caches import code_of
+from features.commands import check_folder, need
+from features.folder import read_light_curves
+from features.lightcurves import LightCurves, content
 from models import (
     ModelError,
     baseline,
     ensemble,
     judging,
     learning_curves,
-    lightcurves,
     published_way,
     registry,
     splits,
@@ -33,7 +36,6 @@ from models import sources as own_source
 from models.building import Work
 from models.ensemble import Source
 from models.learning_curves import METHODS
-from models.lightcurves import BandLightCurves
 from models.published_way import Trains
 from models.serving import combine
 from models.shipped import SURVEYS
@@ -71,18 +73,21 @@ class Setup:
 def run(data: Path, output: Path, work: Work) -> None:
     """Runs every combination and writes transfer.json, one entry for each, transfer.md and transfer.png.
 
-    Entries of transfer.json that are there are kept, if they are of this source, so that a run can be continued.
+    Entries of transfer.json that are there are kept, if they are of this source, these light curves and this code, so
+    that a run can be continued.
     """
-    output.mkdir(parents=True, exist_ok=True)
+    need("sklearn")
+    check_folder(output)
     path = output / "transfer.json"
     earlier: list[Result] = json.loads(path.read_text()) if path.exists() else []
-    source = {"source": registry.load("ogle3").version}
-    results = [entry for entry in earlier if source.items() <= entry.items()]
-    done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
+    inputs: dict[str, Result] = {}
     for number, name in enumerate(SURVEYS):
         work.on_step("features", number, len(SURVEYS))
-        _setup(data, name, work.cache, work.threads)  # now, with all threads, and from the cache afterwards
+        setup = _setup(data, name, work.cache, work.threads)  # now, with all threads, and from the cache afterwards
+        inputs[name] = {"source": registry.load("ogle3").version, "inputs": _content(setup, data / "upsilont")}
         _setup.cache_clear()  # the trainings are in other processes
+    results = [entry for entry in earlier if inputs.get(entry["survey"], {"": None}).items() <= entry.items()]
+    done = {(r["survey"], r["method"], r["fraction"], r["seed"]) for r in results}
     jobs = []
     for fraction, name, method in product(FRACTIONS, SURVEYS, METHODS):
         seeds = [seed for seed in SEEDS if (name, method, fraction, seed) not in done]
@@ -91,7 +96,7 @@ def run(data: Path, output: Path, work: Work) -> None:
     os.environ |= ONE_THREAD
     finished = Parallel(n_jobs=work.threads, return_as="generator_unordered")(jobs)
     for number, found in enumerate(finished, 1):
-        results.extend(source | entry for entry in found)
+        results.extend(inputs[entry["survey"]] | entry for entry in found)
         path.write_text(json.dumps(results, indent=0) + "\n")
         work.on_step("trainings", number, len(jobs))
     learning_curves.write(output, results)
@@ -107,7 +112,7 @@ def _results(data: Path, features: Path, name: str, method: str, fraction: float
 @cache
 def _setup(data: Path, name: str, features: Path, threads: int) -> Setup:
     """A survey's tables, read from light curves and the cache of features once in a process."""
-    curves = lightcurves.read(data / "lightcurves" / name)
+    curves = read_light_curves(data / "lightcurves" / name)
     table = survey.training_set(curves, transfer.views(curves), cache=features, threads=threads).table
     network = upsilont.read(data / "upsilont")
     ours_published = upsilont.source(network, transfer.UPSILONT)
@@ -115,7 +120,14 @@ def _setup(data: Path, name: str, features: Path, threads: int) -> Setup:
     return Setup(table, table.own(), other, own_source.own(), ours_published, upsilont.source(network))
 
 
-def _other_features(curves: BandLightCurves, table: Table, features: Path, threads: int) -> Floats:
+def _content(setup: Setup, published: Path) -> str:
+    """Names what the methods of a survey are given, and the code of all of them."""
+    network = np.frombuffer(b"".join(file.read_bytes() for file in sorted(published.glob("*")) if file.is_file()), "u1")
+    columns = [getattr(table, field.name) for table in (setup.full, setup.own) for field in fields(table)]
+    return content(code_of("features", "models"), *columns, setup.light_curve, network)
+
+
+def _other_features(curves: LightCurves, table: Table, features: Path, threads: int) -> Floats:
     """The light-curve package's features for the rows of a table made of some of these light curves."""
     rows = np.flatnonzero(curves.epochs >= tables.MIN_EPOCHS)
     everything = tables.extract(curves, cache=features, threads=threads)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.commands import replacing
 from models import ModelError, evaluation
 from models.serving import Classifier
 from models.tables import Table
@@ -65,4 +66,5 @@ def write(classifier: Classifier, table: Table, probabilities: Floats, path: Pat
     table_out = pa.table(
         {"object_id": table.object_id, "class": pa.array(best, pa.string()), "reason": table.reason, **columns}
     )
-    parquet.write_table(table_out, path)
+    with replacing(path) as unfinished:
+        parquet.write_table(table_out, unfinished)

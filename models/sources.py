@@ -7,6 +7,7 @@ from zipfile import BadZipFile
 import numpy as np
 from tensorflow import keras
 
+from features.commands import check_folder
 from models import ModelError, building, ensemble, registry, scaling, synthesis, tables
 from models.building import OURS, Work
 from models.ensemble import Recipe, Source, Trained
@@ -25,7 +26,7 @@ ORIGIN = (
 def train(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
     catalog = synthesis.read_catalog(data / "catalogs")
-    output.mkdir(parents=True, exist_ok=True)
+    check_folder(output)
     curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed)))
     with work.telling("features"):
         table = tables.extract(curves, cache=work.cache, threads=work.threads)

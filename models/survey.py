@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from features.lightcurves import LightCurves
 from models import augment, tables
-from models.lightcurves import BandLightCurves
 from models.splits import MIN_CLASS_OBJECTS, Strings
 from models.tables import Table
 
@@ -26,7 +26,7 @@ class TrainingSet:
 
 
 def training_set(
-    curves: BandLightCurves,
+    curves: LightCurves,
     views: int,
     *,
     cache: Path | None = None,
@@ -48,7 +48,7 @@ def training_set(
     failed = Counter(reason for reason in own.reason.tolist() if reason)
     return TrainingSet(
         tables.stack([table.select(usable) for table in seen]),
-        tuple(np.unique(curves.band).tolist()),
+        tuple(curves.bands_seen),
         dict(dropped),
         dict(failed),
         own.object_id[repeated].tolist(),
@@ -63,7 +63,7 @@ def _of_common_classes(label: Strings, among: npt.NDArray[np.bool_]) -> npt.NDAr
     return among & np.isin(label, common)
 
 
-def _repeated(curves: BandLightCurves, learnable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _repeated(curves: LightCurves, learnable: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Objects (n,) to leave out because another that can be learned has the same light curve, point by point.
 
     One of them stays, unless their labels differ: then nobody knows which is true. Objects that cannot be learned go

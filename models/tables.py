@@ -1,7 +1,5 @@
 """Feature tables: what a network is trained on, one row for each light curve of an object, cached on disk."""
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 import features
-from features import caches
-from models import ModelError
-from models.lightcurves import BandLightCurves
+from features.caches import code_of, writable_folder
+from features.commands import check_folder, replacing
+from features.errors import UsageError
+from features.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -76,14 +75,14 @@ def default_cache() -> Path:
 
     Raises OSError where no file can be written anywhere.
     """
-    return caches.writable_folder()
+    return writable_folder()
 
 
-def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
+def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
     """Features of every light curve with at least MIN_EPOCHS points; those of one object have one period.
 
     With a cache folder, a set of light curves that this version of the feature code has seen before is not computed
-    again. Raises ModelError for a cache folder that cannot be written.
+    again. Raises UsageError for a cache folder that cannot be written.
     """
     long = curves.epochs >= MIN_EPOCHS
     usable = curves.keep(np.repeat(long, curves.epochs))
@@ -96,7 +95,7 @@ def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int 
         found = features.extract_many(*light_curves, objects=objects, threads=threads)
         return np.hstack([found.features, found.profiles])
 
-    values = cached(cache, caches.code_of("features"), usable, compute) if cache else compute()
+    values = cached(cache, code_of("features"), usable, compute) if cache else compute()
     good = ~np.isnan(values[:, 0])
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=object)
     for number in np.setdiff1d(owner[~good], owner[good]):  # few, and found out at once
@@ -104,29 +103,25 @@ def extract(curves: BandLightCurves, *, cache: Path | None = None, threads: int 
         points, of_object = slice(offsets[first], offsets[last]), offsets[first : last + 1] - offsets[first]
         light_curves = usable.mjd[points], usable.mag[points], usable.magerr[points], of_object
         reason[number] = features.extract_many(*light_curves, objects=[0, last - first]).reasons[0]
+    reason[np.bincount(curves.owner, curves.epochs, len(reason)) == 0] = NO_USABLE_EPOCHS
     reason[owner[good]] = ""
     view = np.zeros(np.count_nonzero(good), dtype=np.int64)
     return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason.astype(np.str_))
 
 
-def cached(cache: Path, what: str, curves: BandLightCurves, compute: Callable[[], Floats]) -> Floats:
+def cached(cache: Path, what: str, curves: LightCurves, compute: Callable[[], Floats]) -> Floats:
     """What is computed from light curves, from a file in the cache if it was computed before.
 
     what: says what is computed and by which code; another text is another file.
     """
-    digest = hashlib.sha256(what.encode())
-    for array in (curves.owner, curves.offsets, curves.mjd, curves.mag, curves.magerr):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    path = cache / f"{digest.hexdigest()[:32]}.npy"
+    path = cache / f"{content(what, curves.owner, curves.offsets, curves.mjd, curves.mag, curves.magerr)}.npy"
     with suppress(OSError, ValueError, EOFError):  # not there, or damaged
         return np.asarray(np.load(path))
     try:
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.npy")
-        partial.touch()
-    except OSError as error:
-        raise ModelError(f"cannot keep features: {error}; choose a folder with --cache or STARSIEVE_CACHE") from error
+        check_folder(cache)
+    except UsageError as error:
+        raise UsageError(f"cannot keep features: {error}, with --cache or STARSIEVE_CACHE") from error
     values = compute()
-    np.save(partial, values)
-    partial.replace(path)  # whole or not at all, also with two processes at once
+    with replacing(path) as unfinished, unfinished.open("wb") as file:
+        np.save(file, values)
     return values

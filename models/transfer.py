@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from models import ModelError, building, ensemble, lightcurves, sources, splits, survey, tables, upsilont
+from features.commands import check_folder
+from features.folder import read_light_curves
+from features.lightcurves import LightCurves
+from models import ModelError, building, ensemble, sources, splits, survey, tables, upsilont
 from models.building import OURS, Work
 from models.ensemble import Recipe, Source, Trained
-from models.lightcurves import BandLightCurves
 from models.network import PUBLISHED
 from models.tables import Table
 from models.training import Schedule
@@ -43,8 +45,8 @@ def transfer(
     Raises ModelError for light curves or labels that nothing can be learned from.
     """
     start = find_source(source, published)
-    curves = lightcurves.read(data)
-    output.mkdir(parents=True, exist_ok=True)  # now, not after the training
+    curves = read_light_curves(data)
+    check_folder(output)
     labels = Counter(curves.label.tolist())
     ensemble.check_labels(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
     with work.telling("features"):
@@ -94,7 +96,7 @@ def recipe(rows: int, source: Source | None) -> Recipe:
     return Recipe(architecture, Schedule(steps, body_rate=transfer_rate if source else SCRATCH_RATE))
 
 
-def views(curves: BandLightCurves) -> int:
+def views(curves: LightCurves) -> int:
     """How many worsened views of these light curves training sees."""
     return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
 
@@ -109,7 +111,7 @@ def _unfamiliar(
     """
     groups = {"of classes with too few objects": dropped}
     if supernovae.is_dir():
-        groups["ZTF supernovae"] = tables.extract(lightcurves.read(supernovae), cache=work.cache, threads=work.threads)
+        groups["ZTF supernovae"] = tables.extract(read_light_curves(supernovae), cache=work.cache, threads=work.threads)
     found = {
         f"{len(np.unique(group.owner))} {name}": round(ensemble.unfamiliar(trained, table, group), 3)
         for name, group in groups.items()

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models import building, cards, ensemble, judging, lightcurves, report, sources, splits, synthesis, tables
+from features.folder import read_objects
+from models import building, cards, ensemble, judging, report, sources, splits, synthesis, tables
 from models import ztf_checks as checks
 from models.building import OURS, Work
 from models.ensemble import Recipe
@@ -71,7 +72,7 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
     trained = ensemble.calibrated(trained, table, _importance(table))
     judged = _table(synthesis.ztf_light_curves(data, JUDGED, seed + 1, kept), work)
     answers = ensemble.predict(trained, judged)
-    catalina = set(kept) & set(lightcurves.read(data / "lightcurves" / "catalina").object_id.tolist())
+    catalina = set(kept) & set(read_objects(data / "lightcurves" / "catalina").object_id.tolist())
     natural = _table(synthesis.ztf_measured_light_curves(data, EVERY_STAR, seed, catalina, 1), work)
     scores = {"of": "stars seen again whose originals were held out (SN and NONVAR: most are new draws of the models)"}
     scores |= judging.judge(trained.classes, judged, answers)
@@ -108,7 +109,7 @@ def _stars(data: Path) -> tuple[list[str], list[str]]:
     catalog = synthesis.read_catalog(data / "catalogs")
     names: list[str] = [*catalog.object_id.tolist(), *catalog.quasar_id.tolist()]
     for survey in ORIGINALS:
-        names += lightcurves.read(data / "lightcurves" / survey).object_id.tolist()
+        names += read_objects(data / "lightcurves" / survey).object_id.tolist()
     kept = [splits.held_out(name) for name in names]
     return list(itertools.compress(names, np.logical_not(kept))), list(itertools.compress(names, kept))
 

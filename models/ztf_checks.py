@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models import ensemble, judging, lightcurves, splits, tables, taxonomy
+from features.folder import read_light_curves
+from models import ensemble, judging, splits, tables, taxonomy
 from models.building import Work
 from models.ensemble import Trained
 from models.tables import Table
@@ -45,7 +46,7 @@ def called_periodic(trained: Trained, learned: Table, folder: Path, work: Work) 
     Sources that were learned from are judged by the members that had not seen them. `together`: the periodic classes
     have more than one half in sum; `one_class`: a single one has.
     """
-    table = tables.extract(lightcurves.read(folder), cache=work.cache, threads=work.threads)
+    table = tables.extract(read_light_curves(folder), cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
     answers = ensemble.predict(trained, table)
     names = learned.object_id.tolist()

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
 from broker.settings import KafkaSettings, SettingsError
+from features.errors import CommandError
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION,
@@ -36,7 +37,7 @@ _TOLD = re.compile(
 _API_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")  # length, key, version, correlation, no client id
 
 
-class ConnectionFailed(Exception):  # noqa: N818 - it is read as a sentence: Kafka is away, Kafka refuses
+class ConnectionFailed(CommandError):  # noqa: N818 - it is read as a sentence: Kafka is away, Kafka refuses
     """Kafka cannot be reached; the message says where and why."""
 
 

@@ -1,8 +1,8 @@
 """Real stars of a folder of light curves, as if ZTF had observed them at the same epochs."""
 
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,9 @@ from broker.simulate.observed import (
     to_flux,
     to_mag,
 )
-from models import ModelError, lightcurves, splits
-
-Row = dict[str, Any]
+from features.folder import Folder, Objects, UnreadableFolderError, read_objects
+from features.lightcurves import LightCurves
+from models import splits
 
 #: The filter of ZTF that stands for a catalogue's band.
 FILTERS = {"u": FID_G, "b": FID_G, "B": FID_G, "g": FID_G, "V": FID_R, "Hp": FID_R, "r": FID_R, "R": FID_R}
@@ -31,6 +31,18 @@ FIELDS, READOUT_CHANNELS = range(245, 845), 64
 _SAME_VISIT_D, _MIN_PAIRS, _MIN_NOISE_SHARE = 0.02, 10, 0.1
 _SIGMA_PER_MEDIAN_DEVIATION = 1.4826
 _RELATIVE_FLUX_PER_MAG = np.log(10) / 2.5
+_NUMBERS = ("period", "ra", "dec")
+
+
+@dataclass(frozen=True)
+class Star:
+    """A star of a catalogue: period in days, position in degrees."""
+
+    name: str
+    label: str
+    period: float | None
+    ra: float
+    dec: float
 
 
 def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool = False) -> list[ObservedStar]:
@@ -45,69 +57,50 @@ def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool =
         held_out: only stars that the shipped ZTF network was not trained on.
 
     Raises:
-        ModelError: the folder cannot be read, or has no star that can be simulated.
+        UnreadableFolderError: the folder cannot be read, or has no star that can be simulated.
     """
-    rows = _columns(folder / "objects.parquet", ["object_id", "label", "period", "ra", "dec"]).to_pylist()
-    rows = [row for row in rows if row["ra"] is not None and row["dec"] is not None]
-    rows = [row for row in rows if not held_out or splits.held_out(row["object_id"])]
-    if not rows:
-        raise ModelError(f"{folder} has no {'held-out ' * held_out}star with a position (ra, dec)")
-    drawn = np.sort(np.random.default_rng(seed).permutation(len(rows))[:objects])
-    rows = [rows[number] for number in drawn]
-    curves = _light_curves(folder, rows)
+    catalogue = read_objects(folder, _NUMBERS)
+    placed = np.isfinite(catalogue.numbers["ra"]) & np.isfinite(catalogue.numbers["dec"])
+    names = catalogue.object_id.tolist()
+    usable = [i for i in np.flatnonzero(placed).tolist() if not held_out or splits.held_out(names[i])]
+    if not usable:
+        raise UnreadableFolderError(f"{folder} has no {'held-out ' * held_out}star with a position (ra, dec)")
+    drawn = np.array(usable)[np.sort(np.random.default_rng(seed).permutation(len(usable))[:objects])]
+    curves = Folder(folder, catalogue).light_curves(drawn)
+    curves = curves.keep((curves.mjd > FIRST_MJD) & (curves.mjd < LAST_MJD))
     bands: dict[int, list[tuple[Array, ...]]] = {}
     for piece in np.flatnonzero(curves.epochs).tolist():
         bands.setdefault(int(curves.owner[piece]), []).append(_band(curves, piece))
     if not bands:
-        raise ModelError(f"{folder} has no star with epochs between 1990 and 2060 (MJD {FIRST_MJD} to {LAST_MJD})")
+        when = f"between 1990 and 2060 (MJD {FIRST_MJD} to {LAST_MJD})"
+        raise UnreadableFolderError(f"{folder} has no star with epochs {when}")
     survey = folder.resolve().name
-    return [_observed(survey, rows[owner], of_star) for owner, of_star in bands.items()]
+    return [_observed(survey, _star(catalogue, int(drawn[owner])), of_star) for owner, of_star in bands.items()]
 
 
-def _light_curves(folder: Path, rows: list[Row]) -> lightcurves.BandLightCurves:
-    """The clean light curves of these objects, in order."""
-    names = [row["object_id"] for row in rows]
-    points = _columns(folder / "points.parquet", ["object_id", "band", "mjd", "mag", "magerr"], names)
-    number = {name: index for index, name in enumerate(names)}
-    owner = np.array([number[name] for name in points["object_id"].to_pylist()], np.int64)
-    labels = np.array([row["label"] or "" for row in rows], np.str_)
-    columns = {name: points[name].to_numpy() for name in ("mjd", "mag", "magerr")}
-    bands = np.array(points["band"].to_pylist(), np.str_)
-    curves = lightcurves.assemble(np.array(names, np.str_), labels, owner, band=bands, **columns)
-    return curves.keep((curves.mjd > FIRST_MJD) & (curves.mjd < LAST_MJD))
+def _star(catalogue: Objects, i: int) -> Star:
+    period, ra, dec = (float(catalogue.numbers[name][i]) for name in _NUMBERS)
+    name, label = str(catalogue.object_id[i]), str(catalogue.label[i])
+    return Star(name, label, period if np.isfinite(period) else None, ra, dec)
 
 
-def _columns(path: Path, names: list[str], object_ids: list[str] | None = None) -> Any:
-    """A table of a Parquet file; of all objects, or of those named."""
-    from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra, needed for nothing but this
-
-    chosen = None if object_ids is None else [("object_id", "in", object_ids)]
-    try:
-        missing = set(names) - set(parquet.read_schema(path).names)
-        if missing:
-            raise ModelError(f"{path} has no column {', '.join(sorted(missing))}")
-        return parquet.read_table(path, columns=names, filters=chosen)
-    except (OSError, ArrowException) as error:
-        raise ModelError(f"cannot read {path}: {error}") from error
-
-
-def _observed(survey: str, row: Row, bands: list[tuple[Array, ...]]) -> ObservedStar:
+def _observed(survey: str, star: Star, bands: list[tuple[Array, ...]]) -> ObservedStar:
     """One star out of its light curves in several bands."""
     mjd, fid, flux, error, reference = (np.concatenate(column) for column in zip(*bands, strict=True))
     order = np.argsort(mjd, kind="stable")
-    name = f"{survey} {row['object_id']}"
+    name = f"{survey} {star.name}"
     place = zlib.crc32(name.encode())
     never = np.zeros(len(mjd), bool)
     return ObservedStar(
         object_id=object_id(name),
         name=name,
-        label=row["label"] or "",
-        period=row["period"],
-        ra=row["ra"],
-        dec=row["dec"],
+        label=star.label,
+        period=star.period,
+        ra=star.ra,
+        dec=star.dec,
         field=FIELDS[place % len(FIELDS)],
         rcid=place // len(FIELDS) % READOUT_CHANNELS,
-        jd=exposure_start(mjd[order], row["ra"], row["dec"]),
+        jd=exposure_start(mjd[order], star.ra, star.dec),
         fid=fid[order],
         flux=flux[order],
         flux_error=error[order],
@@ -118,11 +111,11 @@ def _observed(survey: str, row: Row, bands: list[tuple[Array, ...]]) -> Observed
     )
 
 
-def _band(curves: lightcurves.BandLightCurves, piece: int) -> tuple[Array, ...]:
+def _band(curves: LightCurves, piece: int) -> tuple[Array, ...]:
     """Times, filters, fluxes, flux errors and reference fluxes of one light curve."""
-    band = str(curves.band[piece])
+    band = str(curves.bands[curves.band[piece]])
     if band not in FILTERS:
-        raise ModelError(f"no filter of ZTF stands for the band {band!r}; known are {', '.join(FILTERS)}")
+        raise UnreadableFolderError(f"no filter of ZTF stands for the band {band!r}; known are {', '.join(FILTERS)}")
     points = slice(curves.offsets[piece], curves.offsets[piece + 1])
     mjd, mag, magerr = curves.mjd[points], curves.mag[points], curves.magerr[points]
     flux = to_flux(mag)

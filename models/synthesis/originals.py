@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from features.folder import read_published
-from models import lightcurves, splits
+from features.folder import Folder, read_objects
+from models import splits
 from models.synthesis.folded import N_PHASES
 from models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
 from models.synthesis.shapes import Shape, eclipse_shape, fourier_shape
@@ -79,17 +79,17 @@ class Originals:
 def read_survey(folder: Path) -> Survey:
     """Reads objects.parquet and points.parquet.
 
-    Raises ModelError and UnreadableFolderError as models.lightcurves.read does.
+    Raises UnreadableFolderError.
     """
-    curves = lightcurves.read(folder)
-    published = read_published(folder)
+    objects = read_objects(folder, ("period",))
+    curves = Folder(folder, objects).light_curves(np.arange(len(objects)))
     epochs = np.bincount(curves.owner, curves.epochs, len(curves.object_id)).astype(np.int64)
     return Survey(
         object_id=curves.object_id,
         label=curves.label,
-        period=np.array([published[name][1] for name in curves.object_id.tolist()]),
+        period=objects.numbers["period"],
         offsets=offsets_of(epochs),
-        band=np.char.lower(np.repeat(curves.band, curves.epochs)),
+        band=np.char.lower(curves.bands)[np.repeat(curves.band, curves.epochs)],
         mjd=curves.mjd,
         mag=curves.mag,
         magerr=curves.magerr,

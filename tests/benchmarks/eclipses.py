@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from features.folder import LightCurves, read_light_curves, read_published
+from features.folder import Objects, read_light_curves, read_objects
+from features.lightcurves import LightCurves
 from features.profile import FROM_SEARCH, PROFILE, profile_given_period
 from models.synthesis.eclipses import eclipsing
 from models.synthesis.folded import Folded
@@ -61,22 +62,22 @@ class Folds:
 
 
 @cache
-def _read(folder: Path) -> tuple[LightCurves, dict[str, tuple[str, float]]]:
-    return read_light_curves(folder), read_published(folder)
+def _read(folder: Path) -> tuple[LightCurves, Objects]:
+    return read_light_curves(folder), read_objects(folder, ("period",))
 
 
 def compare(folder: Path, real: str, made: str) -> tuple[Folds, Folds]:
     """Real stars of a class, and synthetic ones at the epochs and with the errors of the same stars."""
     curves, published = _read(folder)
     rng = np.random.default_rng(SEED)
-    of_class = [i for i, name in enumerate(curves.object_ids.tolist()) if published[name][0] == real]
+    of_class = np.flatnonzero(published.label[curves.owner] == real)
     long = [i for i in of_class if curves.offsets[i + 1] - curves.offsets[i] >= MIN_EPOCHS]
     found, synthetic = Folds(), Folds()
     stars = eclipsing(rng, made, STARS)
     for number, i in enumerate(rng.choice(long, min(STARS, len(long)), replace=False)):
         part = slice(curves.offsets[i], curves.offsets[i + 1])
         mjd, mag, magerr = curves.mjd[part], curves.mag[part], curves.magerr[part]
-        found.add(mjd, mag, magerr, published[curves.object_ids[i]][1])
+        found.add(mjd, mag, magerr, published.numbers["period"][curves.owner[i]])
         one = Folded(stars.period[[number]], stars.shape[[number]], stars.start[[number]])
         drawn = one.mag(Epochs(mjd, np.array([0, mjd.size]))) + magerr * rng.normal(size=mjd.size)
         synthetic.add(mjd, drawn, magerr, stars.period[number])

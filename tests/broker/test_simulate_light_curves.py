@@ -10,7 +10,7 @@ from pyarrow import parquet
 
 from broker import simulate
 from broker.simulate.observed import FID_G, FID_R, barycentric_middle, to_flux, to_mag
-from models import ModelError
+from features.folder import UnreadableFolderError
 from models.splits import held_out
 from tests.broker.simulated import decoded
 
@@ -79,7 +79,7 @@ def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_pat
     ],
 )
 def test_light_curves_that_cannot_be_simulated_are_refused_with_a_reason(tmp_path, curve, message):
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(UnreadableFolderError, match=message):
         simulate.read_light_curves(_catalogue(tmp_path, {"a": curve}), 1, seed=1)
 
 
@@ -87,12 +87,12 @@ def test_stars_without_a_position_are_left_out(tmp_path):
     folder = _catalogue(tmp_path, {"a": ("V", *_singles(), 0.05)})
     table = parquet.read_table(folder / "objects.parquet")
     parquet.write_table(table.set_column(3, "ra", pa.array([None], pa.float64())), folder / "objects.parquet")
-    with pytest.raises(ModelError, match="no star with a position"):
+    with pytest.raises(UnreadableFolderError, match="no star with a position"):
         simulate.read_light_curves(folder, 1, seed=1)
 
 
 def test_a_folder_without_light_curves_is_refused(tmp_path):
-    with pytest.raises(ModelError, match=r"objects\.parquet"):
+    with pytest.raises(UnreadableFolderError, match=r"objects\.parquet"):
         simulate.read_light_curves(tmp_path, 1, seed=1)
 
 

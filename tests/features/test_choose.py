@@ -7,7 +7,7 @@ import pytest
 
 from features import choose, find_period, reference
 from features.analyse import weighed
-from features.folder import read_light_curves, read_published
+from features.folder import read_light_curves, read_objects
 from features.simulated import KINDS, light_curve
 from features.taming import tame
 from tests.features.sources import SOURCES, any_source, simulated
@@ -57,13 +57,13 @@ def test_right_period(kind: str, at_least: float) -> None:
 
 def test_a_second_mode_does_not_double_the_period(data_dir: Path) -> None:
     folder = data_dir / "lightcurves" / "catalina"
-    published = {star: period for star, (label, period) in read_published(folder).items() if label == "RRD"}
+    published = read_objects(folder, ("period",))
     curves = read_light_curves(folder)
     right = []
-    for i in np.flatnonzero(np.isin(curves.object_ids, list(published))):
+    for i in np.flatnonzero(published.label[curves.owner] == "RRD"):
         part = slice(curves.offsets[i], curves.offsets[i + 1])
         found = find_period(curves.mjd[part], curves.mag[part], curves.magerr[part])
-        right.append(abs(found.period / published[str(curves.object_ids[i])] - 1) < 0.01)
+        right.append(abs(found.period / published.numbers["period"][curves.owner[i]] - 1) < 0.01)
     assert np.mean(right) > 0.86  # 0.80 if harmonics alone decide
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import typer
@@ -14,10 +15,11 @@ import features
 from features import table as features_table
 from features.bench_periods import outcome
 from features.cli import bench_app, features_command
-from features.folder import believable, read_light_curves
+from features.commands import Commands
+from features.lightcurves import LightCurves
 from tests.features.sources import simulated
 
-app = typer.Typer()
+app = typer.Typer(cls=Commands)
 app.command("features")(features_command)
 app.add_typer(bench_app, name="bench")
 runner = CliRunner(env={"COLUMNS": "500"})  # messages are not broken into lines
@@ -65,7 +67,7 @@ def test_a_run_that_was_broken_off_is_resumed(folder: Path, tmp_path: Path, monk
     assert runner.invoke(app, ["features", str(folder), "-o", str(whole)]).exit_code == 0
     computed: list[int] = []
 
-    def fail_in_second_part(curves: features_table.LightCurves, threads: int) -> dict[str, object]:
+    def fail_in_second_part(curves: LightCurves, threads: int) -> dict[str, object]:
         computed.append(len(curves))
         if len(computed) == 2:
             raise KeyboardInterrupt
@@ -81,10 +83,118 @@ def test_a_run_that_was_broken_off_is_resumed(folder: Path, tmp_path: Path, monk
     assert not list(tmp_path.glob("*.parts"))
 
 
+def broken_off(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A run that ended after its first part; the sizes of parts computed from now on are added to the list."""
+    monkeypatch.setattr(features_table, "CHUNK", 2)
+    computed: list[int] = []
+
+    def counted(curves: LightCurves, threads: int) -> dict[str, object]:
+        computed.append(len(curves.object_id))
+        if len(computed) == 2:
+            raise KeyboardInterrupt
+        return columns(curves, threads)
+
+    columns = features_table._columns
+    monkeypatch.setattr(features_table, "_columns", counted)
+    assert runner.invoke(app, ["features", str(folder), "-o", str(out)]).exit_code != 0
+    assert len(list(out.with_name(f"{out.name}.parts").iterdir())) == 1
+    return computed
+
+
+def test_a_run_resumed_after_the_input_was_corrected_has_no_old_numbers(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, whole = tmp_path / "features.parquet", tmp_path / "whole.parquet"
+    plain = {"compression": "none", "use_dictionary": False}  # the size depends on the number of values alone
+    points = pq.read_table(folder / "points.parquet")
+    pq.write_table(points, folder / "points.parquet", **plain)
+    size = (folder / "points.parquet").stat().st_size
+    broken_off(folder, out, monkeypatch)
+    corrected = pa.array(np.roll(points["mag"].to_numpy(), 1))
+    pq.write_table(points.set_column(3, "mag", corrected), folder / "points.parquet", **plain)
+    assert (folder / "points.parquet").stat().st_size == size
+    for target in (out, whole):
+        assert runner.invoke(app, ["features", str(folder), "-o", str(target)]).exit_code == 0
+    assert pq.read_table(out).equals(pq.read_table(whole))
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 cut", None])
+def test_a_part_of_other_code_or_damaged_is_computed_again(
+    damage: bytes | None, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "features.parquet"
+    computed = broken_off(folder, out, monkeypatch)
+    (part,) = out.with_name(f"{out.name}.parts").iterdir()
+    if damage is None:
+        monkeypatch.setattr(features_table, "code_of", lambda *_: "another version")
+    else:
+        part.write_bytes(damage)
+    assert runner.invoke(app, ["features", str(folder), "-o", str(out)]).exit_code == 0
+    assert computed == [2, 2, 2, 2, 1]
+
+
+def test_every_object_has_a_row_even_if_none_of_its_epochs_can_be_used(folder: Path, tmp_path: Path) -> None:
+    points = pq.read_table(folder / "points.parquet")
+    bad = points.filter(pc.equal(points["object_id"], "star1")).slice(0, 3)
+    bad = bad.set_column(0, "object_id", pa.array(["dark"] * 3)).set_column(3, "mag", pa.array([None, 99.0, np.nan]))
+    pq.write_table(pa.concat_tables([points, bad]), folder / "points.parquet")
+    objects = pq.read_table(folder / "objects.parquet").select(["object_id"])
+    pq.write_table(pa.concat_tables([objects, pa.table({"object_id": ["dark", "unseen"]})]), folder / "objects.parquet")
+    out = tmp_path / "features.parquet"
+    result = runner.invoke(app, ["features", str(folder), "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    assert "no_usable_epochs: 2" in result.output
+    rows = {(row["object_id"], row["band"]): row for row in pq.read_table(out).to_pylist()}
+    assert len(rows) == 8
+    expected = {("dark", "g"): (0, 3), ("unseen", None): (0, 0), ("star1", "g"): (40, 3), ("short", "g"): (5, 0)}
+    assert {name: (rows[name]["n_epochs"], rows[name]["n_dropped"]) for name in expected} == expected
+    reasons = [rows[name]["reason"] for name in expected]
+    assert reasons == ["no_usable_epochs", "no_usable_epochs", None, "too_few_epochs"]
+    assert rows["dark", "g"]["period"] is rows["unseen", None]["aliases"] is None
+
+
+def test_a_folder_without_any_usable_epoch_is_not_nothing(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"object_id": ["a"]}), tmp_path / "objects.parquet")
+    points = {"object_id": ["a"], "band": ["g"], "mjd": [1.0], "mag": [99.0], "magerr": [0.1]}
+    pq.write_table(pa.table(points), tmp_path / "points.parquet")
+    result = runner.invoke(app, ["features", str(tmp_path), "-o", str(tmp_path / "out.parquet")])
+    assert result.exit_code == 0
+    assert "0 of 1 light curves have features" in result.output
+    assert pq.read_table(tmp_path / "out.parquet")["reason"].to_pylist() == ["no_usable_epochs"]
+
+
+@pytest.mark.parametrize("out", ["", "folder", "file/below", "/proc/nowhere/out.parquet", "/dev/null"])
+def test_a_place_that_cannot_be_written_is_told_before_the_work(
+    out: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features_table, "update_many", None)  # no work
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    result = runner.invoke(app, ["features", str(folder), "-o", str(tmp_path / out)])
+    assert result.exit_code == 2
+    assert str(tmp_path / out) in result.output or "cannot write into" in result.output
+    assert not list(tmp_path.rglob("*.parts"))
+
+
+def test_the_folder_of_the_output_is_made(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "folder" / "out.parquet"
+    assert runner.invoke(app, ["features", str(folder), "-o", str(out)]).exit_code == 0
+    assert pq.read_table(out).num_rows == 6
+    assert [file.name for file in out.parent.iterdir()] == ["out.parquet"]
+
+
 def test_a_folder_without_light_curves_is_named(tmp_path: Path) -> None:
     result = runner.invoke(app, ["features", str(tmp_path), "-o", str(tmp_path / "x.parquet")])
     assert result.exit_code == 2
     assert "points.parquet" in result.output
+
+
+def test_a_folder_of_pictures_that_cannot_be_written_is_told_before_the_work(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    arguments = ["bench", "periods", "--data", str(folder), "--plots", str(tmp_path / "file")]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == 2
+    assert "cannot write into" in result.output
 
 
 def test_periods_as_json(folder: Path) -> None:
@@ -117,11 +227,3 @@ def test_help_has_an_example(command: list[str]) -> None:
 )
 def test_outcome(found: float, published: float, name: str) -> None:
     assert outcome(found, published, 1000.0) == name
-
-
-def test_dirt_is_left_out(folder: Path) -> None:
-    curves = read_light_curves(folder)
-    star1 = np.flatnonzero(curves.object_ids == "star1")
-    assert np.diff(curves.offsets)[star1].tolist() == [40]
-    nothing = believable(np.array([np.nan]), np.array([1.0]), np.array([1.0]))
-    assert nothing.tolist() == [False]

@@ -7,6 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from features.commands import Commands
+from features.errors import EXIT_WRONG_USAGE
 from models import cli
 
 pq = pytest.importorskip("pyarrow.parquet")
@@ -18,7 +20,7 @@ RUNNER = CliRunner()
 
 @pytest.fixture(scope="module")
 def app() -> typer.Typer:
-    app = typer.Typer()
+    app = typer.Typer(cls=Commands)
     cli.mount(app)
     return app
 
@@ -119,5 +121,5 @@ def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:
 )
 def test_mistakes_are_told_in_one_line(app: typer.Typer, arguments: list[str], message: str) -> None:
     result = RUNNER.invoke(app, arguments)
-    assert result.exit_code == cli.EXIT_FAILED
+    assert result.exit_code == EXIT_WRONG_USAGE
     assert message in result.stderr

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import ModelError, building, calibration, cards, ensemble, judging, lightcurves, sources, tables, training
+from features.lightcurves import assemble
+from models import ModelError, building, calibration, cards, ensemble, judging, sources, tables, training
 from models.ensemble import Recipe, Trained
 from models.network import INPUT_NORM, Architecture
 from models.scaling import COLUMNS
@@ -195,18 +196,28 @@ def test_calibration_follows_the_mix_of_classes_that_is_expected() -> None:
     assert rare.shift[1] - rare.shift[0] == pytest.approx(np.log(0.1 / 0.9), abs=0.3)
 
 
-def test_extraction_is_cached_and_says_why_there_are_no_features(tmp_path: Path) -> None:
+def test_extraction_is_cached_and_says_why_there_are_no_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rng = np.random.default_rng(9)
     epochs = np.array([40, 25, 10, 30])
     owner = np.repeat(np.arange(4), epochs)
     mag = np.where(owner == 3, 15.0, rng.normal(15, 0.1, len(owner)))
     mjd = rng.uniform(0, 500, len(owner))
     names = np.array(list("abcd"))
-    curves = lightcurves.assemble(
-        names, names, owner, band=np.full(len(owner), "g"), mjd=mjd, mag=mag, magerr=np.full(len(owner), 0.1)
-    )
+    points = {"band": np.zeros(len(owner), np.int64), "mjd": mjd, "mag": mag, "magerr": np.full(len(owner), 0.1)}
+    curves = assemble(names, names, owner, bands=np.array(["g"]), **points)
     first = tables.extract(curves, cache=tmp_path)
     assert first.reason.tolist() == ["", "", tables.TOO_FEW_EPOCHS, "constant_magnitude"]
     assert first.owner.tolist() == [0, 1]
     assert len(list(tmp_path.iterdir())) == 1
     np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
+    (file,) = tmp_path.iterdir()
+    for damage in (b"", file.read_bytes()[:-8], b"text"):
+        file.write_bytes(damage)
+        np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
+    curves.mag[0] += 0.01
+    assert not np.array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
+    monkeypatch.setattr(tables, "code_of", lambda *_: "another version")
+    tables.extract(curves, cache=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 3

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from features import FEATURES
-from models import lightcurves, survey, tables
-from models.lightcurves import BandLightCurves
+from features.lightcurves import LightCurves, assemble
+from models import survey, tables
 
 EPOCHS = 40
 # "same" has its light curve twice with one label, "torn" with two, "copy" with one that too few have.
@@ -22,7 +22,7 @@ OBJECTS = {
 }
 
 
-def curves() -> BandLightCurves:
+def curves() -> LightCurves:
     others = {f"{label}{number}": label for label in ("EW", "EA") for number in range(10)}
     labels = OBJECTS | others
     star = [name.split("-")[0] for name in labels]
@@ -30,11 +30,12 @@ def curves() -> BandLightCurves:
     phase = dict(zip(sorted(set(star)), rng.uniform(0, 1, len(set(star))), strict=True))
     mjd = np.arange(EPOCHS) * 1.37
     mag = np.concatenate([15 + 0.3 * np.sin(2 * np.pi * (mjd / 0.61 + phase[name])) for name in star])
-    return lightcurves.assemble(
+    return assemble(
         np.array(list(labels)),
         np.array(list(labels.values())),
         np.repeat(np.arange(len(labels)), EPOCHS),
-        band=np.full(len(mag), "V"),
+        band=np.zeros(len(mag), np.int64),
+        bands=np.array(["V"]),
         mjd=np.tile(mjd, len(labels)),
         mag=mag,
         magerr=np.full(len(mag), 0.01),
@@ -60,7 +61,7 @@ def test_a_class_that_repeats_leave_too_small_is_dropped() -> None:
 def test_the_bands_of_an_object_have_one_period_and_another_object_its_own(tmp_path: Path) -> None:
     both = curves().select(np.arange(2))  # the same star under two names
     both.mag[:EPOCHS] = 15 + np.random.default_rng(1).normal(0, 0.3, EPOCHS)
-    as_bands = replace(both, owner=np.zeros(2, dtype=np.int64), band=np.array(["b", "r"]))
+    as_bands = replace(both, owner=np.zeros(2, dtype=np.int64), band=np.arange(2), bands=np.array(["b", "r"]))
     period = FEATURES.index("period")
     for found, shared in ((as_bands, True), (both, False), (as_bands, True)):
         of_rows = tables.extract(found, cache=tmp_path).features[:, period]
@@ -71,5 +72,5 @@ def test_an_object_without_a_good_band_has_the_reason_of_its_first() -> None:
     both = curves().select(np.arange(2))
     both.mag[:] = 15
     both.mag[EPOCHS] = 16  # of the second band
-    as_bands = replace(both, owner=np.zeros(2, dtype=np.int64), band=np.array(["b", "r"]))
-    assert tables.extract(as_bands).reason.tolist() == ["constant_magnitude", "too_few_epochs"]
+    as_bands = replace(both, owner=np.zeros(2, dtype=np.int64), band=np.arange(2), bands=np.array(["b", "r"]))
+    assert tables.extract(as_bands).reason.tolist() == ["constant_magnitude", "no_usable_epochs"]
