@@ -4,8 +4,7 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 from rich.console import Console, Group
@@ -20,6 +19,7 @@ from broker.settings import KafkaSettings
 _POLL_S = 0.5
 _METADATA_S = 10
 _ROWS = 15
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TailError(Exception):
@@ -80,7 +80,8 @@ def _outcomes(message: Message, topic: str) -> list[avro.Record]:
 
 def as_json(outcome: avro.Record) -> str:
     """One message as a line of JSON; times in ISO 8601."""
-    return json.dumps(outcome, default=_isoformat)
+    times = {name: _isoformat(value) for name, value in outcome.items() if name.endswith("Timestamp")}
+    return json.dumps(outcome | times)
 
 
 def show(messages: Iterable[avro.Record], console: Console) -> None:
@@ -138,7 +139,9 @@ def _counts(counter: Counter[str]) -> str:
     return "  ".join(f"{name} {number:,}" for name, number in counter.most_common())
 
 
-def _isoformat(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    raise TypeError(f"not JSON: {value!r}")
+def _isoformat(unix_ms: int | None) -> str | int | None:
+    """A time in ISO 8601, as it is if it is none of our calendar."""
+    try:
+        return None if unix_ms is None else (_UNIX_EPOCH + timedelta(milliseconds=unix_ms)).isoformat()
+    except OverflowError:
+        return unix_ms

@@ -31,6 +31,7 @@ class AlertError(Exception):
     """
 
     def __init__(self, reason: str, detail: str) -> None:
+        detail = detail[:_MAX_DETAIL].encode(errors="backslashreplace").decode()  # a packet may bring lone surrogates
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
-        self.detail = detail[:_MAX_DETAIL]
+        self.detail = detail

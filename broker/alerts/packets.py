@@ -3,18 +3,24 @@
 from collections.abc import Callable
 
 from broker.alerts import Alert, AlertError, avro, ztf
+from broker.alerts.program import compiled
 
 #: To add a survey: a module with a function from a decoded record to an Alert, and its line here.
 SURVEYS: dict[str, Callable[[avro.Record], Alert]] = {"ztf": ztf.alert}
 
 
 def decode(packet: bytes, survey: str) -> list[Alert | AlertError]:
-    """One Alert, or the error that it has, for each record of a packet; whatever it raises is our own fault."""
+    """One Alert, or the error that it has, for each record of a packet; what it raises is not the packet's fault."""
     try:
         records = avro.records(packet)
     except AlertError as error:
         return [error]
     return [_alert(record, survey) for record in records]
+
+
+def warm_up() -> None:
+    """Compiles what decoding takes, or loads it compiled: better before joining the group than with the first alert."""
+    avro.check(compiled({"type": "record", "name": "nothing", "fields": []}), b"", n_records=1, max_values=1)
 
 
 def _alert(record: avro.Record, survey: str) -> Alert | AlertError:

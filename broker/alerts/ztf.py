@@ -180,7 +180,7 @@ def _check(object_id: Any, alert_id: Any, candidate: Row, histories: Iterable[Se
     """Refuses a packet whose triggering candidate cannot be true."""
     low, high = MAG_RANGE
     holds = {
-        "objectId": isinstance(object_id, str) and 0 < len(object_id) <= MAX_OBJECT_ID,
+        "objectId": isinstance(object_id, str) and 0 < len(object_id) <= MAX_OBJECT_ID and _is_plain(object_id),
         "candid": isinstance(alert_id, int) and -(2**63) <= alert_id < 2**63,
         "jd": _is_in(candidate["jd"], FIRST_MJD + MJD0, LAST_MJD + MJD0),
         "ra": _is_in(candidate["ra"], 0, 360),
@@ -194,6 +194,10 @@ def _check(object_id: Any, alert_id: Any, candidate: Row, histories: Iterable[Se
     absurd = [f"{name} = {found[name]!r}" for name, true in holds.items() if not true]
     if absurd:
         raise AlertError("absurd_value", ", ".join(absurd))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def _is_in(value: Any, low: float, high: float) -> bool:

@@ -1,10 +1,12 @@
 """What `tail` shows of outcomes, whoever wrote them."""
 
+import json
+
 import pytest
 from rich.console import Console
 
 from broker.outputs.message import CLASSIFIED
-from broker.tail import LiveTable
+from broker.tail import LiveTable, as_json
 
 
 @pytest.mark.parametrize(("periods", "shown"), [((None, 0.5671234), "0.56712"), ((None, None), "")])
@@ -18,3 +20,13 @@ def test_the_period_is_that_of_any_band_that_has_it(periods: tuple[float | None,
         console.print(table.render())
     (row,) = (line for line in captured.get().splitlines() if "star " in line)
     assert row.split("│")[3].strip() == shown
+
+
+def test_times_are_written_in_full() -> None:
+    times = {"alertTimestamp": 1_600_000_000_123, "brokerIngestTimestamp": None, "brokerPublishTimestamp": 2**62}
+    assert json.loads(as_json({"objectId": "star", **times})) == {
+        "objectId": "star",
+        "alertTimestamp": "2020-09-13T12:26:40.123000+00:00",
+        "brokerIngestTimestamp": None,
+        "brokerPublishTimestamp": 2**62,
+    }

@@ -1,8 +1,13 @@
 """Rows of ZTF packets for tests: plausible, and changed where a test says so."""
 
+import io
+from collections.abc import Sequence
 from typing import Any
 
+import fastavro
+
 JD = 2459000.75
+_PRIMITIVES = {type(None): "null", bool: "boolean", int: "long", float: "double", str: "string", bytes: "bytes"}
 
 
 def candidate(**changes: Any) -> dict[str, Any]:
@@ -65,3 +70,25 @@ def packet(**changes: Any) -> dict[str, Any]:
         "prv_candidates": None,
         "fp_hists": None,
     } | changes
+
+
+def packed(record: dict[str, Any]) -> bytes:
+    """A container with one record, of the schema that its values have."""
+    packet = io.BytesIO()
+    fastavro.writer(packet, fastavro.parse_schema(_schema_of([record], "packet")), [record])
+    return packet.getvalue()
+
+
+def _schema_of(values: Sequence[Any], name: str) -> Any:
+    """A schema that all these values have; a value that is absent from a record is null."""
+    kinds = {_PRIMITIVES[type(value)]: None for value in values if type(value) in _PRIMITIVES}
+    found: list[Any] = list(kinds)
+    if rows := [value for value in values if isinstance(value, dict)]:
+        columns = dict.fromkeys(column for row in rows for column in row)
+        fields = [
+            {"name": each, "type": _schema_of([row.get(each) for row in rows], f"{name}_{each}")} for each in columns
+        ]
+        found.append({"type": "record", "name": name, "fields": fields})
+    if lists := [value for value in values if isinstance(value, list)]:
+        found.append({"type": "array", "items": _schema_of([item for items in lists for item in items], name)})
+    return found[0] if len(found) == 1 else found
