@@ -39,7 +39,7 @@ image:
 	docker build --file deploy/Dockerfile --tag starsieve:latest --build-arg VERSION=$$(git describe --always --dirty) $(DOCKER_BUILD) .
 
 # Runs the image as a cluster would, against real Kafka and Valkey.
-check-image: .venv/dev
+check-image: .venv/dev .venv/deploy/done
 	$(BIN)/python -m deploy.check_image
 
 # Everything under deploy/ that needs no container engine. The tools are in a venv of their own.
