@@ -45,7 +45,7 @@ check-image: .venv/dev .venv/deploy/done
 # Everything under deploy/ that needs no container engine. The tools are in a venv of their own.
 check-deploy: .venv/dev .venv/deploy/done
 	$(BIN)/python -m pytest tests/deploy
-	.venv/deploy/bin/python deploy/check.py
+	.venv/deploy/bin/python -m deploy.check
 
 .venv/deploy/done: requirements/deploy.txt
 	$(PYTHON) -m venv .venv/deploy

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,9 @@ from typing import Any
 from confluent_kafka import Message
 from prometheus_client.parser import text_string_to_metric_families
 
+from deploy.tools import prometheus_tool, run
 from tests.integration import packets, servers, topics
-from tests.integration.processes import eventually
+from tests.integration.processes import Process, eventually
 
 IMAGE = sys.argv[1] if len(sys.argv) > 1 else "starsieve:latest"
 COMPOSE = [".venv/deploy/bin/docker-compose", "-f", "deploy/compose.yaml", "config", "--format", "json"]
@@ -52,13 +53,14 @@ def main() -> None:
         sent = packets.night(stars=30, alerts=40)
         topics.produce(kafka.address, topic, [*sent, b"no Avro"])
         with worker(settings) as name:
-            began = time.monotonic()
+            began = time.time()
             docker("start", name)
-            eventually(lambda: bool(answers(kafka.address, outcomes)), "a first outcome", TIMEOUT)
-            print(f"first outcome {time.monotonic() - began:.1f} s after the container's start")
             eventually(lambda: len(answers(kafka.address, outcomes)) == len(sent), "all outcomes", TIMEOUT)
+            first = min(message.timestamp()[1] for message in answers(kafka.address, outcomes)) / 1000
+            print(f"first outcome {first - began:.1f} s after the container's start")
             assert '"event": "compiling"' not in logs(name), "the kernels in the image were not used"
             look_at_worker(name, port, alerts=len(sent))
+            look_with_prometheus(port, Path(folder), alerts=len(sent))
 
             redis.stop()
             topics.produce(kafka.address, topic, sent[:30])
@@ -107,6 +109,7 @@ def look_at_worker(name: str, port: int, *, alerts: int) -> None:
     (check,) = json.loads(docker("inspect", "--format", "[{{json .Config.Healthcheck.Test}}]", name))
     docker("exec", name, *check[1:])
     text = ask(port, "/metrics")[1]
+    run(prometheus_tool("promtool"), "check", "metrics", stdin=text)
     series = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -116,7 +119,34 @@ def look_at_worker(name: str, port: int, *, alerts: int) -> None:
     assert outcomes == alerts, f"{outcomes} outcomes are counted, {alerts} were published"
     assert series["starsieve_dead_letters_total", ("reason", "not_avro")] == 1
     print("\n".join(line for line in text.splitlines() if line.startswith("starsieve_") and "_bucket" not in line))
-    print(f"memory {series['process_resident_memory_bytes',] / 1e6:.0f} MB")
+    memory, cpu = series["process_resident_memory_bytes",], series["process_cpu_seconds_total",]
+    print(f"memory {memory / 1e6:.0f} MB, {cpu:.1f} s of processor time from the start to {alerts} alerts")
+
+
+def look_with_prometheus(port: int, folder: Path, *, alerts: int) -> None:
+    """A real Prometheus with our rules scrapes the worker."""
+    (data := folder / "prometheus").mkdir()
+    own = servers.free_port()
+    rules = Path("deploy/prometheus/starsieve.rules.yaml").absolute()
+    settings = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [{"job_name": "starsieve", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}],
+    }
+    (file := data / "prometheus.yaml").write_text(json.dumps(settings))  # JSON is YAML
+    options = [f"--config.file={file}", f"--storage.tsdb.path={data}", f"--web.listen-address=127.0.0.1:{own}"]
+    prometheus = Process([prometheus_tool("prometheus"), *options], data)
+    prometheus.launch()
+    try:
+        query = "/api/v1/query?query=sum(starsieve_outcomes_total)"
+        eventually(lambda: f'"{alerts}"' in ask(own, query)[1], "Prometheus has the worker's numbers", TIMEOUT)
+        eventually(lambda: '"health":"unknown"' not in ask(own, "/api/v1/rules")[1], "rules are evaluated", TIMEOUT)
+        (group,) = json.loads(ask(own, "/api/v1/rules")[1])["data"]["groups"]
+        assert {rule["health"] for rule in group["rules"]} == {"ok"}
+        assert {rule["state"] for rule in group["rules"]} == {"inactive"}, "a rule fires at a healthy worker"
+        print(f"Prometheus scrapes {alerts} outcomes; {len(group['rules'])} rules evaluated, none fires")
+    finally:
+        prometheus.kill()
 
 
 @contextmanager
@@ -131,7 +161,7 @@ def server_folders(folder: Path) -> Iterator[tuple[servers.Kafka, servers.Redis]
 @contextmanager
 def worker(settings: dict[str, str]) -> Iterator[str]:
     """A container that is yet to be started, as compose.yaml restricts its first worker; gone afterwards."""
-    service = json.loads(run(COMPOSE))["services"]["worker-0"]
+    service = json.loads(run(*COMPOSE))["services"]["worker-0"]
     user = random.randint(100_000, 2_000_000)  # noqa: S311
     options = ["--network", "host", "--user", f"{user}:{user}", "--env", "HOME=/nonexistent"]
     options += ["--read-only"] if service["read_only"] else []
@@ -181,14 +211,7 @@ def logs(name: str) -> str:
 
 def docker(*arguments: str) -> str:
     """The output of a docker command."""
-    return run(["docker", *arguments])
-
-
-def run(command: Sequence[str]) -> str:
-    """The output of a command; its errors are shown where it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
-    return done.stdout
+    return run("docker", *arguments)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ base=starsieve-base
 cannot() { echo "no container engine: $*" >&2; exit 3; }
 
 start() {
+  if docker version >/dev/null 2>&1 && docker pull --quiet python:3.13-slim >/dev/null 2>&1; then
+    echo ": an engine is here, and has the official base image"
+    return
+  fi
   [ "$(id -u)" -eq 0 ] || cannot "starting one needs root"
   command -v apt-get >/dev/null || cannot "this is not Debian"
   local missing=()
