@@ -58,7 +58,7 @@ stop() {
   [ -e "$folder/pid" ] || return 0
   local pid
   pid=$(cat "$folder/pid")
-  kill "$pid"
+  kill "$pid" 2>/dev/null || true
   for _ in $(seq 60); do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
   rm -rf "$folder"
 }
