@@ -7,6 +7,7 @@ that is not as it should be.
 
 import json
 import random
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,8 @@ def main() -> None:
         }
         sent = packets.night(stars=30, alerts=40)
         topics.produce(kafka.address, topic, [*sent, b"no Avro"])
-        with worker(settings) as name:
+        look_at_simulator(kafka.address)
+        with container("worker-0", settings) as name:
             began = time.time()
             docker("start", name)
             eventually(lambda: len(answers(kafka.address, outcomes)) == len(sent), "all outcomes", TIMEOUT)
@@ -60,6 +62,8 @@ def main() -> None:
             assert '"event": "compiling"' not in logs(name), "the kernels in the image were not used"
             look_at_worker(name, port, alerts=len(sent))
             look_with_prometheus(port, Path(folder), alerts=len(sent))
+            tail = docker("exec", name, "starsieve", "tail", "--json", "--from-beginning", "--count", "1")
+            assert json.loads(tail)["survey"] == "ztf"
 
             redis.stop()
             topics.produce(kafka.address, topic, sent[:30])
@@ -122,6 +126,16 @@ def look_at_worker(name: str, port: int, *, alerts: int) -> None:
     print(f"memory {memory / 1e6:.0f} MB, {cpu:.1f} s of processor time from the start to {alerts} alerts")
 
 
+def look_at_simulator(kafka: str) -> None:
+    """compose.yaml's simulator sends alerts, though fewer and faster here."""
+    topic = topics.create_topic(kafka)
+    fewer = ("--objects", "2", "--nights", "3", "--rate", "1000", "--topic", topic)  # the last of one name counts
+    with container("simulator", {"STARSIEVE_KAFKA__BOOTSTRAP_SERVERS": kafka}, *fewer) as name:
+        docker("start", "--attach", name)
+    print(f"the simulator sends {len(answers(kafka, topic))} alerts")
+    assert answers(kafka, topic)
+
+
 def look_with_prometheus(port: int, folder: Path, *, alerts: int) -> None:
     """A real Prometheus with our rules scrapes the worker."""
     (data := folder / "prometheus").mkdir()
@@ -158,19 +172,24 @@ def server_folders(folder: Path) -> Iterator[tuple[servers.Kafka, servers.Redis]
 
 
 @contextmanager
-def worker(settings: dict[str, str]) -> Iterator[str]:
-    """A container that is yet to be started, as compose.yaml restricts its first worker; gone afterwards."""
-    service = json.loads(compose("config", "--format", "json"))["services"]["worker-0"]
+def container(of: str, settings: dict[str, str], *more: str) -> Iterator[str]:
+    """A container yet to be started, with command, environment and restrictions of a service of compose.yaml.
+
+    Settings replace those of the service, `more` is appended to its command; it is gone afterwards.
+    """
+    service = json.loads(compose("config", "--format", "json"))["services"][of]
     user = random.randint(100_000, 2_000_000)  # noqa: S311
     options = ["--network", "host", "--user", f"{user}:{user}", "--env", "HOME=/nonexistent"]
     options += ["--read-only"] if service["read_only"] else []
     options += [f"--tmpfs={path}" for path in service["tmpfs"]]
     options += [f"--cap-drop={name}" for name in service["cap_drop"]]
     options += [f"--security-opt={option}" for option in service["security_opt"]]
-    environment = service["environment"] | settings
+    set_there = {key: value.replace("$$", "$") for key, value in service["environment"].items()}  # as compose would
+    environment = set_there | settings
     options += [f"--env={key}={value}" for key, value in environment.items()]
-    print("docker run", " ".join(options), IMAGE, *service["command"])
-    name = docker("create", *options, IMAGE, *service["command"]).strip()
+    command = [*service["command"], *more]
+    print("docker run", shlex.join([*options, IMAGE, *command]))
+    name = docker("create", *options, IMAGE, *command).strip()
     try:
         yield name
     except BaseException:
