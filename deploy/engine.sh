@@ -2,7 +2,7 @@
 # A container engine and a base image where there is none: for root on Debian, e.g. in .ci/run.
 #
 #   deploy/engine.sh start FOLDER   installs Docker and debootstrap where they lack, starts an engine of its own in FOLDER,
-#                                   makes the image starsieve-base (Debian with Python), prints what to export
+#                                   makes the image starsieve-base (Debian 13 with its Python 3.13), prints what to export
 #   deploy/engine.sh stop FOLDER    ends that engine, removes FOLDER
 #
 # Exit code 3: no engine can be had here, and the last line says why.
@@ -42,7 +42,7 @@ start() {
   if ! docker image inspect $base >/dev/null 2>&1; then
     local root="$folder/root"
     debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates \
-      "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root" >"$folder/debootstrap.log" 2>&1 \
+      trixie "$root" >"$folder/debootstrap.log" 2>&1 \
       || { tail -n 3 "$folder/debootstrap.log" >&2; cannot "debootstrap failed"; }
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
     # how this machine reaches a package index, if in a way of its own
