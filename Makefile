@@ -39,13 +39,13 @@ image:
 	docker build --file deploy/Dockerfile --tag starsieve:latest --build-arg VERSION=$$(git describe --always --dirty) $(DOCKER_BUILD) .
 
 # Runs the image as a cluster would, against real Kafka and Valkey.
-check-image: .venv/dev
+check-image: .venv/dev .venv/deploy/done
 	$(BIN)/python -m deploy.check_image
 
 # Everything under deploy/ that needs no container engine. The tools are in a venv of their own.
 check-deploy: .venv/dev .venv/deploy/done
 	$(BIN)/python -m pytest tests/deploy
-	.venv/deploy/bin/python deploy/check.py
+	.venv/deploy/bin/python -m deploy.check
 
 .venv/deploy/done: requirements/deploy.txt
 	$(PYTHON) -m venv .venv/deploy

@@ -2,10 +2,8 @@
 
 import atexit
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,6 +15,8 @@ import helm_python
 import jsonschema
 import kubernetes_validate
 import yaml
+
+from deploy.tools import CheckError, compose, prometheus_tool, run
 
 DEPLOY = Path(__file__).parent
 CHART = DEPLOY / "helm" / "starsieve"
@@ -48,18 +48,14 @@ REFUSED = {
 }
 
 
-class CheckError(Exception):
-    """Something under deploy/ is wrong."""
-
-
 def dockerfile() -> str:
     """The Dockerfile, by hadolint."""
     return run(BIN / "hadolint", "--failure-threshold", "style", DEPLOY / "Dockerfile") or "clean"
 
 
-def compose() -> str:
+def compose_file() -> str:
     """The compose file, by compose itself, and the files that it mounts."""
-    found = json.loads(run(BIN / "docker-compose", "-f", DEPLOY / "compose.yaml", "config", "--format", "json"))
+    found = json.loads(compose("config", "--format", "json"))
     for name, service in found["services"].items():
         for volume in service.get("volumes", []):
             if volume["type"] == "bind" and not Path(volume["source"]).exists():
@@ -69,8 +65,8 @@ def compose() -> str:
 
 def prometheus() -> str:
     """Configuration, rules, the rules' unit tests, and the dashboard's expressions, by promtool."""
-    run(promtool(), "check", "config", DEPLOY / "prometheus" / "prometheus.yaml")
-    run(promtool(), "test", "rules", DEPLOY / "prometheus" / "tests.yaml")
+    run(prometheus_tool("promtool"), "check", "config", DEPLOY / "prometheus" / "prometheus.yaml")
+    run(prometheus_tool("promtool"), "test", "rules", DEPLOY / "prometheus" / "tests.yaml")
     rules = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
     tested = {
         case["alertname"]
@@ -87,7 +83,7 @@ def prometheus() -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump({"groups": [{"name": "dashboard", "rules": records}]}, file)
         file.flush()
-        run(promtool(), "check", "rules", file.name)
+        run(prometheus_tool("promtool"), "check", "rules", file.name)
     return f"{len(rules)} rules, each with a test that fires it; {len(panels)} expressions on the dashboard"
 
 
@@ -179,31 +175,7 @@ def strict(schema: Any, *, top: bool = False) -> Any:
     return inner
 
 
-@cache
-def promtool() -> Path:
-    """The one installed, else that of Debian's package, unpacked beside the other tools without being installed."""
-    if found := shutil.which("promtool"):
-        return Path(found)
-    unpacked = BIN.parent / "prometheus"
-    if not unpacked.exists():
-        if not shutil.which("apt-get"):
-            raise CheckError("promtool is not installed; it is in Debian's package prometheus")
-        with tempfile.TemporaryDirectory() as folder:
-            run("apt-get", "download", "prometheus", cwd=Path(folder))
-            (package,) = Path(folder).glob("*.deb")
-            run("dpkg", "-x", package, unpacked)
-    return unpacked / "usr" / "bin" / "promtool"
-
-
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """The output of a command; raises CheckError with all that it says if it fails."""
-    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False, env=os.environ)
-    if done.returncode != 0:
-        raise CheckError(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}".strip())
-    return done.stdout
-
-
-CHECKS: tuple[Callable[[], str], ...] = (dockerfile, compose, prometheus, chart)
+CHECKS: tuple[Callable[[], str], ...] = (dockerfile, compose_file, prometheus, chart)
 
 
 def main() -> int:
