@@ -36,7 +36,9 @@ networks: .venv/dev
 
 # The container image; DOCKER_BUILD passes more to the build, e.g. another base or processor (see the Dockerfile).
 image:
-	docker build --file deploy/Dockerfile --tag starsieve:latest --build-arg VERSION=$$(git describe --always --dirty) $(DOCKER_BUILD) .
+	docker build --file deploy/Dockerfile --tag starsieve:latest \
+	  --build-arg VERSION=$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) \
+	  --build-arg REVISION=$$(git rev-parse HEAD) $(DOCKER_BUILD) .
 
 # Runs the image as a cluster would, against real Kafka and Valkey.
 check-image: .venv/dev .venv/deploy/done

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 REASONS = ("not_joined", "no_network", "store_away", "kafka_away", "transactions_failing", "refused_credentials")
 
-STUCK_AFTER_S = 300.0  # the longest stage known, compiling all kernels on a slow core, takes a fifth of it
+STUCK_AFTER_S = 300.0  # compiling all kernels, the longest that a worker is busy, takes 48 s (docs/performance.md)
 _FAILING_AFTER = 3  # aborted transactions in a row; a rebalance or a restarted broker costs one
 _CLIENT_TIMEOUT_S = 10
 

@@ -255,6 +255,7 @@ class Minute:
     def add(self, done: Batch, latencies_s: Floats) -> None:
         """Counts a committed batch."""
         self.alerts += done.alerts
+        # the name is broker.outputs.message's, which imports what counts here
         self.classified += sum(count for (status, _), count in done.outcomes.items() if status == "CLASSIFIED")
         self.dead_letters += sum(done.dead_letters.values())
         self.batches += 1
