@@ -10,7 +10,7 @@ import features
 from features import simulated as sources
 from features.analyse import LOOKED_AT, N_COLUMNS, period_and_state
 from features.folder import read_light_curves
-from features.state import HEADER
+from features.state import HEADER, covers_only
 from tests.features.sources import SOURCES, Arrays, any_source, arrays, simulated
 
 
@@ -78,6 +78,22 @@ def test_asof_ignores_later_epochs_and_keeps_the_state_that_covers_them() -> Non
     view = features.update(early, *light_curve, asof=float(light_curve[0][49]))
     assert same(view, without_state_at(light_curve, 50))
     assert view.state == features.update(early, *head(light_curve, 50)).state  # it covers what was seen, no more
+
+
+def test_a_floor_under_errors_leaves_the_search_lazy() -> None:
+    """The floor follows the median in steps: in between, old epochs keep their weights and a state its use."""
+    mjd, mag, _ = arrays(sources.light_curve("rrc", 300, 300.0, np.random.default_rng(2)))
+    magerr = np.random.default_rng(3).uniform(0.008, 0.0232, 300)  # the median is near 1 / 64
+    magerr[[5, 50]] = 3e-5, 1e-300
+    state, useless = None, 0
+    for n in range(100, 301):
+        streamed = features.update(state, *head((mjd, mag, magerr), n))
+        assert same(streamed, without_state_at((mjd, mag, magerr), n))
+        if state is not None and streamed.state is not None:
+            numbers = np.frombuffer(streamed.state, np.uint32)
+            useless += not covers_only(np.frombuffer(state, np.uint8), numbers[HEADER // 4 : HEADER // 4 + n])
+        state = streamed.state
+    assert 0 < useless < 20, "the median passes a step a few times"
 
 
 def changed(light_curve: Arrays) -> Iterator[Arrays]:
