@@ -1,5 +1,6 @@
 """Pure: alerts and stored light curves in, outcomes and changes to the store out; no I/O, so it is tested without."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ from broker.epochs import BANDS, DIFFERENCE, FORCED, SAME_EXPOSURE_DAYS, Epochs,
 from broker.lightcurves import Change, Stored
 from features import FEATURES, Period
 from models.scaling import COLUMNS
-from models.serving import Classifier
+from models.serving import MISSING_NUMBER, Classifier
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,11 @@ class Outcome:
     bands: Sequence[Band]
     reason: str | None
     probabilities: Floats = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def period(self) -> Period | None:
+        """The object's, the same in all bands that have features; None where none has."""
+        return next((band.period for band in self.bands if band.period is not None), None)
 
 
 @dataclass(slots=True)
@@ -146,11 +152,16 @@ def _classify(alerts: Sequence[Alert], light_curves: Sequence[_LightCurve], clas
     by_alert: list[list[_LightCurve]] = [[] for _ in alerts]
     for light_curve in light_curves:
         by_alert[light_curve.alert].append(light_curve)
+    supported = [lc for lc in light_curves if lc.numbers is not None and lc.band in classifier.bands]
+    numbers = np.array([lc.numbers for lc in supported]).reshape(len(supported), len(COLUMNS))
+    complete = classifier.complete(numbers)
+    for light_curve in itertools.compress(supported, ~complete):
+        light_curve.reason = MISSING_NUMBER
+    usable = [lc for lc in supported if lc.reason is None]
     reasons = [_reason(alert, of_alert, classifier) for alert, of_alert in zip(alerts, by_alert, strict=True)]
     answer = np.cumsum([reason is None for reason in reasons]) - 1
-    usable = [lc for lc in light_curves if lc.numbers is not None and lc.band in classifier.bands]
     probabilities = classifier.classify(
-        np.array([lc.numbers for lc in usable]).reshape(len(usable), len(COLUMNS)),
+        numbers[complete],
         np.array([lc.n_epochs for lc in usable], np.int64),
         np.array([answer[lc.alert] for lc in usable], np.int64),
     )
@@ -170,9 +181,10 @@ def _reason(alert: Alert, light_curves: Sequence[_LightCurve], classifier: Class
     if not light_curves:
         return "no_counterpart" if alert.epochs.size else "no_photometry"
     with_features = [lc for lc in light_curves if lc.numbers is not None]
-    if any(lc.band in classifier.bands for lc in with_features):
+    supported = [lc for lc in with_features if lc.band in classifier.bands]
+    if any(lc.reason is None for lc in supported):
         return None
-    if with_features:
+    if with_features and not supported:
         return "unsupported_band"
-    reasons = [lc.reason for lc in light_curves if lc.reason is not None]
+    reasons = [lc.reason for lc in (*supported, *light_curves) if lc.reason is not None]
     return reasons[0] if reasons else "too_few_epochs"

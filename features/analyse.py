@@ -6,7 +6,7 @@ import numpy as np
 
 from features.aliases import alias_flags
 from features.ceilings import renew_ceilings
-from features.check import BASELINE_TOO_LONG, NO_PERIOD, USABLE, check
+from features.check import BASELINE_TOO_LONG, NO_PERIOD, USABLE, check, floored_errors
 from features.choose import choose
 from features.grid import LONGEST_BASELINE, grid_of
 from features.jit import Bytes, Data, Floats, Integers, Singles, kernel
@@ -191,24 +191,26 @@ def update_batch(
     """
     for i in range(objects.size - 1):
         first, last = objects[i], objects[i + 1]
-        own, n_seen = offsets[first : last + 1], np.empty(last - first, np.int64)
-        bands = usable_bands(mjd, mag, magerr, own, asof[i], n_seen, codes[first:last])
+        own, n_seen = offsets[first : last + 1] - offsets[first], np.empty(last - first, np.int64)
+        epochs = slice(offsets[first], offsets[last])
+        time, mags, errors = mjd[epochs], mag[epochs], magerr[epochs]
+        bands = usable_bands(time, mags, errors, own, asof[i], n_seen, codes[first:last])
         sizes[i] = -1
         if bands.size == 0:
             continue
-        sizes[i] = period_and_state(mjd, mag, magerr, own, n_seen, bands, old[old_offsets[i] : old_offsets[i + 1]],
+        errors = floored_errors(errors, own, n_seen, bands)
+        sizes[i] = period_and_state(time, mags, errors, own, n_seen, bands, old[old_offsets[i] : old_offsets[i + 1]],
                                     new[slots[i] : slots[i + 1]], rows[i])  # fmt: skip
         frequency = rows[i, FREQUENCY]
         for b in bands:
             if not frequency > 0:
                 codes[first + b] = NO_PERIOD
                 continue
-            a, n, profile = own[b], n_seen[b], profiles[first + b]
-            times, mags, errors = mjd[a : a + n], mag[a : a + n], magerr[a : a + n]
-            features_given_period(times, mags, errors, 1 / frequency, features[first + b])
+            seen, profile = slice(own[b], own[b] + n_seen[b]), profiles[first + b]
+            features_given_period(time[seen], mags[seen], errors[seen], 1 / frequency, features[first + b])
             profile[0], profile[1] = 1 / rows[i, PEAK_FREQUENCY], rows[i, PEAK_POWER]
             profile[2] = rows[i, FALSE_ALARM]
-            profile_given_period(times - times[0], mags, errors, frequency, profile[FROM_SEARCH:])
+            profile_given_period(time[seen] - time[own[b]], mags[seen], errors[seen], frequency, profile[FROM_SEARCH:])
 
 
 @kernel

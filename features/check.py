@@ -1,14 +1,18 @@
-"""Which light curves can be used, and the reason why one cannot."""
+"""Which light curves can be used, the reason why one cannot, and the least error that an epoch is believed."""
+
+import math
 
 import numpy as np
 
 from features.grid import LONGEST_BASELINE, SHORTEST_PERIOD
-from features.jit import Floats, kernel
+from features.jit import Floats, Integers, kernel
 
 MIN_TIMES = 7  # distinct times; the Fourier fit has 7 parameters
 LARGEST_MAGNITUDE = 100.0  # what lies outside +-100 mag is a sentinel
 LARGEST_ERROR = 100.0  # mag
 SMALLEST_SPREAD = 1e-5  # mag; single precision resolves 2e-6 at 20 mag
+SMALLEST_ERROR = 1e-6  # mag; no photometry is better, and the weights 1 / error^2 have to stay finite
+ERROR_FLOOR = 1 / 8  # of the median's power of two: no epoch weighs more than 256 ordinary ones (docs/science.md)
 # Codes are indices into REASONS; the first is "nothing wrong".
 REASONS: tuple[str | None, ...] = (
     None,
@@ -76,3 +80,19 @@ def check(mjd: Floats, mag: Floats, magerr: Floats) -> int:  # noqa: PLR0911 - o
     if mjd[-1] - mjd[0] > LONGEST_BASELINE:
         return BASELINE_TOO_LONG
     return USABLE
+
+
+@kernel
+def floored_errors(magerr: Floats, offsets: Integers, n_seen: Integers, bands: Integers) -> Floats:
+    """The errors (n,) of an object, those far below the median of their band raised, so that no epoch decides alone.
+
+    Band b is epochs offsets[b]:offsets[b + 1]; its first `n_seen` decide. The median is rounded down to a power of two:
+    a floor that moved with every epoch would change old weights, and bounds of earlier searches would not hold.
+    """
+    floored = magerr.copy()
+    for b in bands:
+        median = np.median(magerr[offsets[b] : offsets[b] + n_seen[b]])
+        floor = max(SMALLEST_ERROR, ERROR_FLOOR * math.ldexp(0.5, math.frexp(median)[1]))
+        for i in range(offsets[b], offsets[b + 1]):
+            floored[i] = max(floored[i], floor)
+    return floored

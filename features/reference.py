@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from features import choose, profile, taming
+from features import check, choose, profile, taming
 from features.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
 
 Floats = NDArray[np.float64]
@@ -92,6 +92,12 @@ def published_period(mjd: Floats, mag: Floats) -> float:
         coefficients = np.linalg.lstsq(model, y, rcond=1e-9)[0]
         powers.append(np.sum((model @ coefficients) ** 2))
     return float(1 / frequencies[int(np.argmax(powers))])
+
+
+def floored(magerr: Floats, n_seen: int) -> Floats:
+    """As check.floored_errors, of one band."""
+    floor = check.ERROR_FLOOR * 2.0 ** math.floor(math.log2(np.median(magerr[:n_seen])))
+    return np.maximum(magerr, max(floor, check.SMALLEST_ERROR))
 
 
 # --- the weighted search ----------------------------------------------------------------------------------------------

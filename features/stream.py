@@ -69,11 +69,26 @@ def _as_objects(objects: ArrayLike | None, n_curves: int) -> NDArray[np.int64]:
     return checked
 
 
-def _as_light_curves(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike) -> tuple[Floats, Floats, Floats]:
+def _as_light_curves(
+    mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *more: ArrayLike
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
+    """The epochs of which nothing is masked, in these columns or `more`, and which of all (n,) they are."""
     arrays = _as_floats(mjd), _as_floats(mag), _as_floats(magerr)
     if any(a.ndim != 1 or a.shape != arrays[0].shape for a in arrays):
         raise ValueError(f"mjd, mag and magerr must have one length, got {[a.shape for a in arrays]}")
-    return arrays
+    unmasked = np.ones(arrays[0].size, np.bool_)
+    for column in (mjd, mag, magerr, *more):
+        mask = getattr(column, "mask", None)  # of NumPy or Astropy; a method of pandas
+        if isinstance(mask, np.ndarray):
+            unmasked &= ~mask
+    if unmasked.all():
+        return *arrays, unmasked
+    return arrays[0][unmasked], arrays[1][unmasked], arrays[2][unmasked], unmasked
+
+
+def _offsets_among(unmasked: NDArray[np.bool_], offsets: ArrayLike) -> NDArray[np.int64]:
+    checked = _as_offsets("offsets", offsets, unmasked.size)
+    return checked if unmasked.all() else np.concatenate([[0], np.cumsum(unmasked)])[checked]
 
 
 def _slices(n: int, threads: int) -> list[tuple[int, int]]:
@@ -101,10 +116,11 @@ def update_many(
     or lie too far in time from longer ones, are left out.
 
     `states[j]` is what an earlier update of the object returned, or None; it changes the cost, never the result. Epochs
-    later than `asof[j]` are ignored; a state that covers some of them is handed back as it is. Releases the GIL.
+    later than `asof[j]` are ignored; a state that covers some of them is handed back as it is. Epochs of which anything
+    is masked are left out; `offsets` count them all the same. Releases the GIL.
     """
-    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
-    offsets = _as_offsets("offsets", offsets, mjd.size)
+    mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr)
+    offsets = _offsets_among(unmasked, offsets)
     m = offsets.size - 1
     objects = _as_objects(objects, m)
     n = objects.size - 1
@@ -177,8 +193,8 @@ def extract_many(
     With `parity` every light curve has the period of the published search, whatever it is worth, to feed the published
     network, which knows no profile: it stays NaN.
     """
-    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
-    offsets = _as_offsets("offsets", offsets, mjd.size)
+    mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr)
+    offsets = _offsets_among(unmasked, offsets)
     objects = _as_objects(objects, offsets.size - 1)
     m = offsets.size - 1
     features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
@@ -203,8 +219,11 @@ def extract_many(
 
 
 def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool = False) -> Floats:
-    """The 16 features of one light curve in any order of time (days, magnitudes): (16,). Raises UnusableLightCurve."""
-    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
+    """The 16 features of one light curve in any order of time (days, magnitudes): (16,).
+
+    Epochs of which anything is masked are left out. Raises UnusableLightCurve.
+    """
+    mjd, mag, magerr, _ = _as_light_curves(mjd, mag, magerr)
     order = np.argsort(mjd, kind="stable")
     batch = extract_many(mjd[order], mag[order], magerr[order], [0, mjd.size], parity=parity)
     if batch.reasons[0] is not None:
@@ -215,10 +234,12 @@ def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool =
 def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLike | None = None) -> Period:
     """The period of one object, epochs (n,) in any order of time (days, magnitudes), in one band or by `band` (n,).
 
-    Bands share a period as in `update_many`. Raises UnusableLightCurve if none can be used.
+    Bands share a period as in `update_many`. Epochs of which anything is masked, the band too, are left out. Raises
+    UnusableLightCurve if no band can be used.
     """
-    mjd, mag, magerr = _as_light_curves(mjd, mag, magerr)
-    names, number = np.unique(np.zeros(mjd.size) if band is None else np.asarray(band), return_inverse=True)
+    of_epoch = np.zeros(np.size(mjd)) if band is None else band
+    mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr, of_epoch)
+    names, number = np.unique(np.asarray(of_epoch)[unmasked], return_inverse=True)
     order = np.lexsort((mjd, number))
     offsets = np.searchsorted(number[order], np.arange(names.size + 1))
     found = update_many([None], mjd[order], mag[order], magerr[order], offsets, objects=[0, names.size])

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from features.commands import replacing
 from models import ModelError, evaluation
-from models.serving import Classifier
+from models.serving import MISSING_NUMBER, Classifier
 from models.tables import Table
 from models.taxonomy import RESIDUAL
 
@@ -19,12 +19,19 @@ UNLABELLED = "unlabelled"
 
 
 def answers(classifier: Classifier, table: Table) -> Floats:
-    """Class probabilities of every object of a table, (n, classes); NaN for an object without a row."""
+    """Class probabilities of every object of a table, (n, classes); NaN for an object without a complete row."""
     seen, place = np.unique(table.owner, return_inverse=True)
     probabilities = np.full((len(table.object_id), len(classifier.classes)), np.nan)
     if len(seen):
         probabilities[seen] = classifier.classify(table.features, table.epochs, place)
+    complete = table.owner[classifier.complete(table.features)]
+    probabilities[np.setdiff1d(seen, complete)] = np.nan
     return probabilities
+
+
+def _reasons(reason: npt.NDArray[np.str_], answered: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
+    """Why objects (n,) have no answer, "" where they have: `reason` they have no row, or a number is missing in all."""
+    return np.where(answered | (reason != ""), reason, MISSING_NUMBER)
 
 
 def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict[str, Any]:
@@ -51,7 +58,7 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
     else:
         scores["ece"] = scores["ece_95"] = scores["reliability"] = None
     scores["left_out"] = dict(Counter(label or UNLABELLED for label in table.label[~known].tolist()))
-    scores["not_classified"] = dict(Counter(table.reason[known][~answered].tolist()))
+    scores["not_classified"] = dict(Counter(_reasons(table.reason[known], answered)[~answered].tolist()))
     return scores
 
 
@@ -63,8 +70,9 @@ def write(classifier: Classifier, table: Table, probabilities: Floats, path: Pat
     answered = ~np.isnan(probabilities[:, 0])
     best = np.where(answered, np.array(classifier.classes)[np.nan_to_num(probabilities).argmax(axis=1)], None)
     columns = {name: probabilities[:, number] for number, name in enumerate(classifier.classes)}
+    reason = _reasons(table.reason, answered)
     table_out = pa.table(
-        {"object_id": table.object_id, "class": pa.array(best, pa.string()), "reason": table.reason, **columns}
+        {"object_id": table.object_id, "class": pa.array(best, pa.string()), "reason": reason, **columns}
     )
     with replacing(path) as unfinished:
         parquet.write_table(table_out, unfinished)

@@ -17,6 +17,7 @@ NETWORK = "network.tflite"
 CARD = "card.json"
 # What an answer depends on beside the network.
 DECIDES = ("classes", "class_ids", "bands", "min_epochs", "features", "scaler", "familiarity", "calibration")
+MISSING_NUMBER = "missing_number"  # why an object has no answer: none of its bands has all that the network looks at
 CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
 
 
@@ -58,9 +59,17 @@ class Classifier:
         """Class probabilities (k, classes) of k objects, each row summing to 1.
 
         features (n, 39): one row for each usable band, in the order of scaling.COLUMNS; epochs (n,): its number of
-        points; objects (n,): which of the answers 0..k-1 a row belongs to, each at least once.
+        points; objects (n,): which of the answers 0..k-1 a row belongs to, each at least once. A row with a number
+        missing does not count, unless its object has no other: that is Residual.
         """
-        return self._calibration(combine(self.probabilities(features), epochs, objects))
+        complete = self.complete(features)
+        answerable = np.bincount(objects, weights=complete) > 0
+        counted = np.where(complete | ~answerable[objects], epochs, 0)
+        return self._calibration(combine(self.probabilities(features), counted, objects))
+
+    def complete(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which rows (n,) have every number that the network looks at."""
+        return np.asarray(np.isfinite(features[:, : len(self._scaler.columns)]).all(axis=1))
 
     def self_test(self) -> None:
         """Raises ModelError if the network does not answer with probabilities."""
@@ -80,8 +89,7 @@ class Classifier:
             self._interpreter.invoke()
             answer = self._interpreter.get_tensor(self._output).astype(np.float64)
             answers[first : first + CHUNK] = self._familiarity(answer, padded)[: len(chunk)]
-        seen = features[:, : len(self._scaler.columns)]
-        answers[~np.isfinite(seen).all(axis=1)] = np.eye(len(self.classes))[-1]
+        answers[~self.complete(features)] = np.eye(len(self.classes))[-1]
         return answers
 
 

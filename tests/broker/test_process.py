@@ -9,8 +9,9 @@ import features
 from broker.alerts import Alert
 from broker.epochs import EPOCH, Epochs, flags, merge
 from broker.lightcurves import Stored
-from broker.process import Outcome, process
+from broker.process import Outcome, _as_of, _classify, _extract, process
 from models import registry
+from models.scaling import COLUMNS
 from models.serving import Classifier
 
 FIRST_MJD = 60000.0
@@ -75,6 +76,25 @@ def test_constant_magnitudes_have_a_reason(classifier: Classifier) -> None:
     constant["mag"] = 17.0
     (outcome,) = run([alert(constant)], None, classifier)
     assert outcome.reason == "constant_magnitude"
+
+
+def test_a_missing_number_in_one_band_does_not_veto_the_other(classifier: Classifier) -> None:
+    """No light curve at hand leads to one; if one ever does, a good band still has its say."""
+    both = merge([light_curve(60), light_curve(60, "r", seed=2)])
+    alerts = [alert(both, "whole"), alert(both, "broken"), alert(both, "broken in both"), alert(both, "again")]
+    curves = [light_curve for index, one in enumerate(alerts) for light_curve in _as_of(index, one, both)]
+    _extract(curves, alerts, {one.object_id: Stored(np.empty(0, EPOCH)) for one in alerts})
+    assert all(curve.numbers is not None for curve in curves)
+    for curve, column in ((curves[2], 5), (curves[4], 20), (curves[5], 38)):
+        assert curve.numbers is not None
+        curve.numbers = np.where(np.arange(len(COLUMNS)) == column, np.nan, curve.numbers)
+    whole, broken, nothing, again = _classify(alerts, curves, classifier)
+    (alone,) = _classify(alerts[:1], [curves[1]], classifier)
+    assert [outcome.reason for outcome in (whole, broken, nothing, again)] == [None, None, "missing_number", None]
+    np.testing.assert_array_equal(broken.probabilities, alone.probabilities)
+    assert broken.probabilities[-1] < 0.5, "not Residual"
+    np.testing.assert_array_equal(whole.probabilities, again.probabilities)
+    assert nothing.probabilities.size == 0
 
 
 def test_an_i_band_helps_to_find_the_period_and_is_no_more_asked_about(classifier: Classifier) -> None:

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import features
-from features.check import REASONS
+from features import reference
+from features.check import REASONS, floored_errors
 
 COSTLY = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 finite = st.floats(-1e3, 1e3, allow_nan=False)
@@ -29,7 +30,7 @@ def light_curves(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     magerr = 10 ** rng.uniform(-5, draw(st.sampled_from([-4.9, -2.0, 1.0])), n)
     if n and draw(st.booleans()):
         mag[rng.integers(n)] += draw(finite)
-        magerr[rng.integers(n)] = draw(st.sampled_from([1e-9, 1e-3, 99.0]))
+        magerr[rng.integers(n)] = draw(st.sampled_from([1e-300, 1e-9, 1e-3, 99.0]))
     return np.sort(mjd), mag, magerr
 
 
@@ -125,6 +126,35 @@ def test_one_bad_epoch(reason: str, column: int, value: float) -> None:
     light_curve = usable()
     light_curve[column][7] = value
     assert features.extract_many(*light_curve, [0, 40]).reasons == [reason]
+
+
+@pytest.mark.parametrize("n", [20, 60, 200])
+@pytest.mark.parametrize("error", [3e-4, 3e-5, 1e-6, 1e-300, 5e-324])
+def test_one_error_far_too_small_does_not_decide(error: float, n: int) -> None:
+    for seed in range(5):
+        rng = np.random.default_rng([seed, n])
+        mjd, magerr, period = np.sort(rng.uniform(0, 300, n)), np.full(n, 0.02), 0.61234 * (1 + seed / 50)
+        mag = 15 + 0.3 * np.sin(2 * np.pi * mjd / period) + 0.02 * rng.normal(size=n)
+        magerr[rng.integers(n)] = error
+        ratio = features.find_period(mjd, mag, magerr).period / period
+        assert min(abs(ratio - 1), abs(ratio - 2)) < 0.01
+
+
+@pytest.mark.parametrize("error", [5e-324, 1e-300, 1e-9, 99.0])
+def test_errors_that_are_all_absurd_count_the_same(error: float) -> None:
+    mjd, mag, magerr = usable()
+    found = features.find_period(mjd, mag, np.full(40, error))
+    assert found.period == pytest.approx(features.find_period(mjd, mag, magerr).period, rel=1e-3)
+    magerr[::2] = error  # and half of them, so that the median is absurd
+    assert np.isfinite(features.extract(mjd, mag, magerr)).all()
+
+
+@pytest.mark.parametrize("n_seen", [30, 40])
+def test_floored_errors_are_those_of_a_plain_loop(n_seen: int) -> None:
+    magerr = 10 ** np.random.default_rng(1).uniform(-5, 1, 80)
+    found = floored_errors(magerr, np.array([0, 40, 80]), np.array([40, n_seen]), np.array([1]))
+    np.testing.assert_array_equal(found[:40], magerr[:40])  # a band that is not used
+    np.testing.assert_array_equal(found[40:], reference.floored(magerr[40:], n_seen))
 
 
 def test_reasons_of_whole_light_curves() -> None:

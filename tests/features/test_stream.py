@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.utils.masked import Masked
 
 import features
 from features import simulated as sources
 from features.analyse import LOOKED_AT, N_COLUMNS, period_and_state
 from features.folder import read_light_curves
-from features.state import HEADER
+from features.state import HEADER, covers_only
 from tests.features.sources import SOURCES, Arrays, any_source, arrays, simulated
 
 
@@ -78,6 +79,22 @@ def test_asof_ignores_later_epochs_and_keeps_the_state_that_covers_them() -> Non
     view = features.update(early, *light_curve, asof=float(light_curve[0][49]))
     assert same(view, without_state_at(light_curve, 50))
     assert view.state == features.update(early, *head(light_curve, 50)).state  # it covers what was seen, no more
+
+
+def test_a_floor_under_errors_leaves_the_search_lazy() -> None:
+    """The floor follows the median in steps: in between, old epochs keep their weights and a state its use."""
+    mjd, mag, _ = arrays(sources.light_curve("rrc", 300, 300.0, np.random.default_rng(2)))
+    magerr = np.random.default_rng(3).uniform(0.008, 0.0232, 300)  # the median is near 1 / 64
+    magerr[[5, 50]] = 3e-5, 1e-300
+    state, useless = None, 0
+    for n in range(100, 301):
+        streamed = features.update(state, *head((mjd, mag, magerr), n))
+        assert same(streamed, without_state_at((mjd, mag, magerr), n))
+        if state is not None and streamed.state is not None:
+            numbers = np.frombuffer(streamed.state, np.uint32)
+            useless += not covers_only(np.frombuffer(state, np.uint8), numbers[HEADER // 4 : HEADER // 4 + n])
+        state = streamed.state
+    assert 0 < useless < 20, "the median passes a step a few times"
 
 
 def changed(light_curve: Arrays) -> Iterator[Arrays]:
@@ -269,6 +286,45 @@ def test_a_band_that_cannot_be_used_does_no_harm() -> None:
         assert np.isnan(found.features[0]).all()
     both = together([None], [constant, head(good, 3)])
     assert (both.reasons, both.periods, both.states) == (["constant_magnitude", "too_few_epochs"], [None], [None])
+
+
+def masked(light_curve: Arrays, column: int, epochs: list[int], value: float) -> list[np.ma.MaskedArray]:
+    columns = [np.ma.array(values, mask=False) for values in light_curve]
+    columns[column][epochs] = value
+    columns[column][epochs] = np.ma.masked
+    return columns
+
+
+@pytest.mark.parametrize("column", range(3))
+@pytest.mark.parametrize("value", [np.nan, -9999.0, 3.0])
+def test_masked_epochs_are_left_out(column: int, value: float) -> None:
+    light_curve, epochs = simulated("rrab", 60), [0, 7, 59]
+    without = tuple(np.delete(values, epochs) for values in light_curve)
+    with_mask = masked(light_curve, column, epochs, value)
+    expected = features.update(None, *without)
+    assert features.extract(*with_mask).tobytes() == expected.features.tobytes()
+    assert features.find_period(*with_mask) == expected.period
+    assert same(features.update(None, *with_mask), expected)
+    bands = [simulated("sine", 40), with_mask, simulated("rrc", 50)]  # the offsets behind the mask are made anew
+    columns = [np.ma.concatenate(parts) for parts in zip(*bands, strict=True)]
+    found = features.extract_many(*columns, [0, 40, 100, 150])
+    assert found.features[1].tobytes() == expected.features.tobytes()
+    assert found.features[2].tobytes() == features.extract(*bands[2]).tobytes()
+    for parity in (features.extract(*with_mask, parity=True), features.extract(*without, parity=True)):
+        assert parity.tobytes() == features.extract(*without, parity=True).tobytes()
+
+
+def test_masks_of_astropy_and_of_bands_are_heeded() -> None:
+    light_curve, epochs = simulated("rrab", 60), [3, 30]
+    without = tuple(np.delete(values, epochs) for values in light_curve)
+    hidden = np.isin(np.arange(60), epochs)
+    of_astropy = Masked(light_curve[1] + 3 * hidden, mask=hidden)
+    assert features.find_period(light_curve[0], of_astropy, light_curve[2]) == features.find_period(*without)
+    band = np.ma.array(np.where(hidden, "r", "g"), mask=hidden)
+    assert features.find_period(*light_curve, band) == features.find_period(*without)
+    everything = [np.ma.masked_all(60)] * 3
+    with pytest.raises(features.UnusableLightCurve, match="too_few_epochs"):
+        features.extract(*everything)
 
 
 def test_extract_takes_any_order_and_single_precision() -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import ModelError, registry, taxonomy
+from models import ModelError, judging, registry, taxonomy
 from models.scaling import COLUMNS
 from models.serving import CARD, CHUNK, NETWORK, Classifier, version_of
+from models.tables import Table
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.lognormal(size=(700, len(COLUMNS)))
@@ -63,6 +64,36 @@ def test_a_row_with_a_number_missing_is_residual(classifier: Classifier) -> None
     missing, whole = classifier.probabilities(rows)
     assert missing.tolist() == [0.0] * (len(classifier.classes) - 1) + [1.0]
     np.testing.assert_array_equal(whole, classifier.probabilities(ROWS[1:2])[0])
+
+
+def test_a_row_with_a_number_missing_does_not_veto_the_other_band(classifier: Classifier) -> None:
+    rows, epochs = ROWS[:5].copy(), EPOCHS[:5]
+    rows[[1, 4], [0, -1]] = np.nan, np.inf
+    answers = classifier.classify(rows, epochs, np.array([0, 0, 1, 1, 2]))
+    np.testing.assert_array_equal(answers[0], classifier.classify(rows[:1], epochs[:1], np.array([0]))[0])
+    np.testing.assert_array_equal(answers[1], classifier.classify(rows[2:4], epochs[2:4], np.array([0, 0]))[0])
+    assert answers[2].argmax() == len(classifier.classes) - 1
+    assert classifier.complete(rows).tolist() == [True, False, True, True, False]
+
+
+def test_an_object_with_nothing_but_missing_numbers_has_a_reason(classifier: Classifier, tmp_path: Path) -> None:
+    pq = pytest.importorskip("pyarrow.parquet")
+    rows, names = ROWS[:4].copy(), np.array(["good", "half", "bad", "short"])
+    rows[[1, 3], [3, 7]] = np.nan
+    reason = np.array(["", "", "", "too_few_epochs"])
+    table = Table(
+        names, np.repeat(classifier.classes[0], 4), np.array([0, 1, 1, 2]), EPOCHS[:4], rows, np.zeros(4, int), reason
+    )
+    answers = judging.answers(classifier, table)
+    assert np.isnan(answers[:, 0]).tolist() == [False, False, True, True]
+    assert judging.judge(classifier.classes, table, answers)["not_classified"] == {
+        "missing_number": 1,
+        "too_few_epochs": 1,
+    }
+    judging.write(classifier, table, answers, tmp_path / "classes.parquet")
+    written = pq.read_table(tmp_path / "classes.parquet")
+    assert written["reason"].to_pylist() == ["", "", "missing_number", "too_few_epochs"]
+    assert [name is None for name in written["class"].to_pylist()] == [False, False, True, True]
 
 
 def test_nothing_to_classify_is_no_error(classifier: Classifier) -> None:
