@@ -15,6 +15,7 @@ from rich.table import Table
 
 from features.check import UnusableLightCurve
 from features.folder import LightCurves, UnreadableFolderError, read_light_curves, read_published
+from features.period import Period
 from features.simulated import PERIODIC, light_curve
 from features.stream import find_period
 
@@ -49,26 +50,27 @@ def outcome(found: float, published: float, baseline: float) -> str:
     return "other"
 
 
-def _stars(curves: LightCurves) -> Iterator[tuple[str, slice, NDArray[np.str_]]]:
-    """Object, its epochs, and the band of each epoch."""
+def _stars(curves: LightCurves, max_epochs: int) -> Iterator[tuple[str, Task]]:
+    """Object, and its first `max_epochs` epochs in each band; 0: all."""
     for a, b in pairwise(curves.objects.tolist()):
-        epochs = slice(int(curves.offsets[a]), int(curves.offsets[b]))
-        yield str(curves.object_ids[a]), epochs, np.repeat(curves.bands[a:b], np.diff(curves.offsets[a : b + 1]))
+        sizes = np.diff(curves.offsets[a : b + 1])
+        within = np.concatenate([np.arange(size) < (max_epochs or size) for size in sizes])
+        epochs = curves.offsets[a] + np.flatnonzero(within)
+        bands = np.repeat(curves.bands[a:b], sizes)[within]
+        yield str(curves.object_ids[a]), (curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], bands)
 
 
-def _periods(tasks: list[Task], label: str, console: Console) -> Floats:
-    """Period found and that of the highest peak, (n, 2); NaN where the light curve is unusable."""
+def _periods(tasks: list[Task], label: str, console: Console) -> list[Period | None]:
+    """Period found; None where the light curve is unusable."""
 
-    def search(task: Task) -> tuple[float, float]:
+    def search(task: Task) -> Period | None:
         try:
-            period = find_period(*task)
+            return find_period(*task)
         except UnusableLightCurve:
-            return np.nan, np.nan
-        return period.period, period.peak_period
+            return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = track(pool.map(search, tasks), label, total=len(tasks), console=console)
-        return np.array(list(found)).reshape(-1, 2)
+        return list(track(pool.map(search, tasks), label, total=len(tasks), console=console))
 
 
 def _summary(labels: list[str], found: Floats, published: Floats, baselines: Floats) -> dict[str, Any]:
@@ -91,13 +93,16 @@ def _compare(
     console: Console,
     draw: Callable[[Floats], None] | None,
 ) -> dict[str, Any]:
-    found = _periods(tasks, name, console)
+    periods = _periods(tasks, name, console)
+    found = np.array([period.period if period else np.nan for period in periods])
+    peaks = np.array([period.peak_period if period else np.nan for period in periods])
     if draw is not None:
-        draw(found[:, 0])
+        draw(found)
     baselines = np.array([np.ptp(mjd) for mjd, *_ in tasks])
     return {
-        "found": _summary(labels, found[:, 0], published, baselines),
-        "highest_peak": _summary(labels, found[:, 1], published, baselines),
+        "found": _summary(labels, found, published, baselines),
+        "highest_peak": _summary(labels, peaks, published, baselines),
+        "trust": _summary([period.trust if period else "" for period in periods], found, published, baselines),
     }
 
 
@@ -110,22 +115,21 @@ def _plot(path: Path, title: str, labels: list[str], published: Floats) -> Calla
     return draw
 
 
-def _compare_survey(folder: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any] | None:
+def compare_survey(
+    folder: Path, limit: int, max_epochs: int, plots: Path | None, console: Console
+) -> dict[str, Any] | None:
+    """As `compare_periods`, of one survey's folder; None if nobody published a period."""
     published = {k: v for k, v in read_published(folder).items() if np.isfinite(v[1]) and v[1] > 0}
     if not published:
         return None
-    curves = read_light_curves(folder)
-    stars = [star for star in _stars(curves) if star[0] in published]
+    stars = [star for star in _stars(read_light_curves(folder), max_epochs) if star[0] in published]
     if 0 < limit < len(stars):
         chosen = np.random.default_rng(SEED).choice(len(stars), limit, replace=False)
         stars = [stars[i] for i in np.sort(chosen)]
-    labels = [published[star][0] for star, _, _ in stars]
-    periods = np.array([published[star][1] for star, _, _ in stars])
-    tasks: list[Task] = [
-        (curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], band) for _, epochs, band in stars
-    ]
+    labels = [published[star][0] for star, _ in stars]
+    periods = np.array([published[star][1] for star, _ in stars])
     draw = None if plots is None else _plot(plots / f"periods-{folder.name}.png", folder.name, labels, periods)
-    return _compare(labels, periods, tasks, folder.name, console, draw)
+    return _compare(labels, periods, [task for _, task in stars], folder.name, console, draw)
 
 
 def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
@@ -138,11 +142,12 @@ def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
     return _compare(labels, published, tasks, "simulated", console, None)
 
 
-def compare_periods(data: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any]:
-    """Fractions of outcomes per survey and class, of the period found and of the highest peak.
+def compare_periods(data: Path, limit: int, max_epochs: int, plots: Path | None, console: Console) -> dict[str, Any]:
+    """Fractions of outcomes per survey and class, of the period found and of the highest peak, and by trust.
 
     `data` is one survey's folder (objects.parquet, points.parquet), a folder of such folders, or one that holds them in
-    `lightcurves`. Raises UnreadableFolderError.
+    `lightcurves`. At most `limit` stars of each survey, the first `max_epochs` epochs of each band; 0: all. Raises
+    UnreadableFolderError.
     """
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
@@ -152,7 +157,7 @@ def compare_periods(data: Path, limit: int, plots: Path | None, console: Console
         raise UnreadableFolderError(f"no objects.parquet in {data} or the folders below it")
     results = {}
     for folder in folders:
-        result = _compare_survey(folder, limit, plots, console)
+        result = compare_survey(folder, limit, max_epochs, plots, console)
         if result is not None:
             results[folder.name] = result
     results["simulated"] = _compare_simulated(limit, console)
@@ -160,11 +165,17 @@ def compare_periods(data: Path, limit: int, plots: Path | None, console: Console
 
 
 def period_tables(results: dict[str, Any]) -> Iterator[Table]:
-    """One table per survey: per cent of each outcome, the highest peak's in brackets."""
+    """Two tables per survey: per cent of each outcome by class, the highest peak's in brackets, and by trust."""
     for survey, result in results.items():
         table = Table("class", "stars", *OUTCOMES, "within 2x", title=f"{survey}: % of stars (highest peak)")
         for label, found in result["found"].items():
             peak = result["highest_peak"][label]
             cells = [f"{100 * found[k]:.1f} ({100 * peak[k]:.0f})" for k in (*OUTCOMES, "within_factor_2")]
             table.add_row(label, str(found["stars"]), *cells)
+        yield table
+        table = Table("trust", "stars", *OUTCOMES, "within 2x", title=f"{survey}: % of stars")
+        for trust, found in result["trust"].items():
+            table.add_row(
+                trust, str(found["stars"]), *(f"{100 * found[k]:.1f}" for k in (*OUTCOMES, "within_factor_2"))
+            )
         yield table

@@ -17,6 +17,7 @@ from features.folder import LightCurves, read_light_curves
 from features.stream import update_many
 
 NUMBERS = (*FEATURES, *PROFILE)
+OF_PERIOD = ("aliases", "trust")  # see features.Period
 CHUNK = 2000  # objects between two saved parts; seconds of work
 SHOWN = 20  # unusable light curves listed on the screen; the file has them all
 
@@ -25,7 +26,8 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
     objects = curves.objects
     nothing, light_curves = [None] * (objects.size - 1), (curves.mjd, curves.mag, curves.magerr, curves.offsets)
     found = update_many(nothing, *light_curves, objects=objects, threads=threads)
-    aliases = np.repeat([",".join(p.aliases) if p else "" for p in found.periods], np.diff(objects)).tolist()
+    known = [(",".join(period.aliases), period.trust) if period else ("", "") for period in found.periods]
+    of_curve = np.repeat(np.arange(objects.size - 1), np.diff(objects)).tolist()
     numbers = np.hstack([found.features, found.profiles])
     usable = [reason is None for reason in found.reasons]
     columns: dict[str, Any] = {
@@ -37,7 +39,8 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
     for i, name in enumerate(NUMBERS):
         values = numbers[:, i].tolist()
         columns[name] = [value if ok else None for value, ok in zip(values, usable, strict=True)]
-    columns["aliases"] = [of_object if ok else None for of_object, ok in zip(aliases, usable, strict=True)]
+    for i, name in enumerate(OF_PERIOD):
+        columns[name] = [known[j][i] if ok else None for j, ok in zip(of_curve, usable, strict=True)]
     return columns
 
 
@@ -72,7 +75,7 @@ def write_features(folder: Path, out: Path, console: Console) -> Counter[str]:
     schema = pa.schema(
         [("object_id", pa.string()), ("band", pa.string()), ("n_epochs", pa.int64()), ("reason", pa.string())]
         + [(name, pa.float64()) for name in NUMBERS]
-        + [("aliases", pa.string())]
+        + [(name, pa.string()) for name in OF_PERIOD]
     )
     paths = []
     chunks = list(curves.chunks(CHUNK))
