@@ -111,7 +111,7 @@ class LiveTable:
 
     def render(self) -> Group:
         """What to show now."""
-        table = Table("object", "epochs", "period (d)", "class", "probability", title="starsieve")
+        table = Table("object", "epochs", "period (d)", "trust", "class", "probability", title="starsieve")
         for outcome in self._newest:
             name, probability = top_class(outcome)
             period = next((band["period"] for band in outcome["bands"] if band["period"] is not None), None)
@@ -119,6 +119,7 @@ class LiveTable:
                 outcome["objectId"],
                 " ".join(f"{band['band']}:{band['epochs']}" for band in outcome["bands"]),
                 "" if period is None else f"{period:.5f}",
+                _trust(outcome),
                 name,
                 f"{probability:.2f} {'█' * round(10 * probability)}",
             )
@@ -127,6 +128,12 @@ class LiveTable:
             Text(f"classified {self.classified.total():,}   " + _counts(self.classified), style="green"),
             Text(f"not classified {self.not_classified.total():,}   " + _counts(self.not_classified), style="yellow"),
         )
+
+
+def _trust(outcome: avro.Record) -> str:
+    """How far to trust the period, and its aliases; messages of version 1 do not say."""
+    period = outcome.get("period")
+    return "" if period is None else " ".join([period["trust"].lower().replace("_", " "), *period["aliases"]])
 
 
 def top_class(outcome: avro.Record) -> tuple[str, float]:

@@ -13,7 +13,7 @@ from features.jit import Bytes, Data, Floats, Integers, Singles, kernel
 from features.parity import published_period
 from features.profile import FROM_SEARCH, PROFILE, profile_given_period
 from features.search import UNKNOWN, best_blocks, weighed
-from features.significance import false_alarm_probability
+from features.significance import TREND, beyond_trend, false_alarm_probability
 from features.state import (
     covers_only,
     hash_bands,
@@ -29,8 +29,9 @@ from features.taming import tame
 N_FEATURES, N_PROFILE = 16, len(PROFILE)
 CERTIFIED = 15  # best blocks re-ranked
 # Columns of the table of periods.
-FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, ALIASES, N_EPOCHS, LOOKED_AT = range(8)
-N_COLUMNS = 8
+(FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, ALIASES, N_EPOCHS, LOOKED_AT, BASELINE, TREND_POWER,
+ BEYOND_TREND) = range(11)  # fmt: skip
+N_COLUMNS = 11
 
 
 @kernel
@@ -65,6 +66,9 @@ def search_period(
     row[ALIASES] = alias_flags(tamed, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
+    row[BASELINE] = baseline
+    row[TREND_POWER], beyond = beyond_trend(data, row[FREQUENCY])
+    row[BEYOND_TREND] = false_alarm_probability(time, beyond, n_bands, TREND)
 
 
 @kernel

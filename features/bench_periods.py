@@ -17,6 +17,7 @@ from features.check import UnusableLightCurve
 from features.commands import check_folder, need
 from features.folder import Folder, UnreadableFolderError, read_objects
 from features.lightcurves import LightCurves
+from features.period import Period
 from features.simulated import PERIODIC, light_curve
 from features.stream import find_period
 
@@ -51,26 +52,25 @@ def outcome(found: float, published: float, baseline: float) -> str:
     return "other"
 
 
-def _stars(curves: LightCurves) -> Iterator[tuple[slice, NDArray[np.str_]]]:
+def _stars(curves: LightCurves) -> Iterator[Task]:
     """Every object's epochs, and the band of each epoch."""
     for a, b in pairwise(curves.objects.tolist()):
         epochs = slice(int(curves.offsets[a]), int(curves.offsets[b]))
-        yield epochs, np.repeat(curves.bands[curves.band[a:b]], curves.epochs[a:b])
+        bands = np.repeat(curves.bands[curves.band[a:b]], curves.epochs[a:b])
+        yield curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], bands
 
 
-def _periods(tasks: list[Task], label: str, console: Console) -> Floats:
-    """Period found and that of the highest peak, (n, 2); NaN where the light curve is unusable."""
+def _periods(tasks: list[Task], label: str, console: Console) -> list[Period | None]:
+    """Period found; None where the light curve is unusable."""
 
-    def search(task: Task) -> tuple[float, float]:
+    def search(task: Task) -> Period | None:
         try:
-            period = find_period(*task)
+            return find_period(*task)
         except UnusableLightCurve:
-            return np.nan, np.nan
-        return period.period, period.peak_period
+            return None
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = track(pool.map(search, tasks), label, total=len(tasks), console=console)
-        return np.array(list(found)).reshape(-1, 2)
+        return list(track(pool.map(search, tasks), label, total=len(tasks), console=console))
 
 
 def _summary(labels: list[str], found: Floats, published: Floats, baselines: Floats) -> dict[str, Any]:
@@ -93,13 +93,16 @@ def _compare(
     console: Console,
     draw: Callable[[Floats], None] | None,
 ) -> dict[str, Any]:
-    found = _periods(tasks, name, console)
+    periods = _periods(tasks, name, console)
+    found = np.array([period.period if period else np.nan for period in periods])
+    peaks = np.array([period.peak_period if period else np.nan for period in periods])
     if draw is not None:
-        draw(found[:, 0])
+        draw(found)
     baselines = np.array([np.ptp(mjd) if mjd.size else 0.0 for mjd, *_ in tasks])
     return {
-        "found": _summary(labels, found[:, 0], published, baselines),
-        "highest_peak": _summary(labels, found[:, 1], published, baselines),
+        "found": _summary(labels, found, published, baselines),
+        "highest_peak": _summary(labels, peaks, published, baselines),
+        "trust": _summary([period.trust if period else "" for period in periods], found, published, baselines),
     }
 
 
@@ -112,7 +115,10 @@ def _plot(path: Path, title: str, labels: list[str], published: Floats) -> Calla
     return draw
 
 
-def _compare_survey(folder: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any] | None:
+def compare_survey(
+    folder: Path, limit: int, max_epochs: int, plots: Path | None, console: Console
+) -> dict[str, Any] | None:
+    """As `compare_periods`, of one survey's folder; None if nobody published a period."""
     objects = read_objects(folder, ("period",))
     stars = np.flatnonzero(np.isfinite(objects.numbers["period"]) & (objects.numbers["period"] > 0))
     if not stars.size:
@@ -121,12 +127,11 @@ def _compare_survey(folder: Path, limit: int, plots: Path | None, console: Conso
     if 0 < limit < stars.size:
         stars = stars[np.sort(np.random.default_rng(SEED).choice(stars.size, limit, replace=False))]
     curves = Folder(folder, objects).light_curves(stars)
+    if max_epochs:
+        curves = curves.first(max_epochs)
     labels, periods = curves.label.tolist(), objects.numbers["period"][stars]
-    tasks: list[Task] = [
-        (curves.mjd[epochs], curves.mag[epochs], curves.magerr[epochs], band) for epochs, band in _stars(curves)
-    ]
     draw = None if plots is None else _plot(plots / f"periods-{folder.name}.png", folder.name, labels, periods)
-    return _compare(labels, periods, tasks, folder.name, console, draw)
+    return _compare(labels, periods, list(_stars(curves)), folder.name, console, draw)
 
 
 def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
@@ -139,11 +144,12 @@ def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
     return _compare(labels, published, tasks, "simulated", console, None)
 
 
-def compare_periods(data: Path, limit: int, plots: Path | None, console: Console) -> dict[str, Any]:
-    """Fractions of outcomes per survey and class, of the period found and of the highest peak.
+def compare_periods(data: Path, limit: int, max_epochs: int, plots: Path | None, console: Console) -> dict[str, Any]:
+    """Fractions of outcomes per survey and class, of the period found and of the highest peak, and by trust.
 
     `data` is one survey's folder (objects.parquet, points.parquet), a folder of such folders, or one that holds them in
-    `lightcurves`. Raises UnreadableFolderError.
+    `lightcurves`. At most `limit` stars of each survey, the first `max_epochs` epochs of each band; 0: all. Raises
+    UnreadableFolderError.
     """
     if plots is not None:
         need("matplotlib")
@@ -154,7 +160,7 @@ def compare_periods(data: Path, limit: int, plots: Path | None, console: Console
         raise UnreadableFolderError(f"no objects.parquet in {data} or the folders below it")
     results = {}
     for folder in folders:
-        result = _compare_survey(folder, limit, plots, console)
+        result = compare_survey(folder, limit, max_epochs, plots, console)
         if result is not None:
             results[folder.name] = result
     results["simulated"] = _compare_simulated(limit, console)
@@ -162,11 +168,17 @@ def compare_periods(data: Path, limit: int, plots: Path | None, console: Console
 
 
 def period_tables(results: dict[str, Any]) -> Iterator[Table]:
-    """One table per survey: per cent of each outcome, the highest peak's in brackets."""
+    """Two tables per survey: per cent of each outcome by class, the highest peak's in brackets, and by trust."""
     for survey, result in results.items():
         table = Table("class", "stars", *OUTCOMES, "within 2x", title=f"{survey}: % of stars (highest peak)")
         for label, found in result["found"].items():
             peak = result["highest_peak"][label]
             cells = [f"{100 * found[k]:.1f} ({100 * peak[k]:.0f})" for k in (*OUTCOMES, "within_factor_2")]
             table.add_row(label, str(found["stars"]), *cells)
+        yield table
+        table = Table("trust", "stars", *OUTCOMES, "within 2x", title=f"{survey}: % of stars")
+        for trust, found in result["trust"].items():
+            table.add_row(
+                trust, str(found["stars"]), *(f"{100 * found[k]:.1f}" for k in (*OUTCOMES, "within_factor_2"))
+            )
         yield table

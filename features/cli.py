@@ -46,18 +46,19 @@ def bench_features(
 def bench_periods(
     data: Annotated[Path, typer.Option("--data", help="Folder of surveys, or one survey's folder.")],
     limit: Annotated[int, typer.Option("--limit", min=0, help="Stars per survey, chosen at random; 0: all.")] = 0,
+    max_epochs: Annotated[int, typer.Option("--max-epochs", min=0, help="First epochs of each band; 0: all.")] = 0,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for one picture per survey.")] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
 ) -> None:
-    """Compare periods with the published ones, class by class, on real and on simulated stars.
+    """Compare periods with the published ones, by class and by trust, on real and on simulated stars.
 
     Example: starsieve bench periods --data lightcurves --limit 2000
     """
     from features.bench_periods import compare_periods, period_tables  # noqa: PLC0415 - keeps `--help` instant
 
     console = Console(stderr=as_json)
-    results = compare_periods(data, limit, plots, console)
+    results = compare_periods(data, limit, max_epochs, plots, console)
     if as_json:
         typer.echo(json.dumps(results))
     else:

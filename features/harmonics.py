@@ -23,7 +23,7 @@ COS = (1.0, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800, 1 / 479001600, -1
 
 
 @kernel
-def _turns(time: Floats, frequency: float, c1: Floats, s1: Floats) -> None:
+def turns(time: Floats, frequency: float, c1: Floats, s1: Floats) -> None:
     """(cos, sin) of 2 pi f t, by polynomials of the half angle so that the loop vectorises."""
     for i in range(time.size):
         cycles = frequency * time[i]
@@ -132,7 +132,7 @@ def nested_powers(data: Data, frequency: float, coefficients: Floats, powers: Fl
     for band in range(shares.size):
         a, b = band_starts[band], band_starts[band + 1]
         n = b - a
-        _turns(time[a:b], frequency, c1[:n], s1[:n])
+        turns(time[a:b], frequency, c1[:n], s1[:n])
         _harmonic_sums(weight[a:b], signal[a:b], c1[:n], s1[:n], ck[:n], sk[:n], cosines, sines, coefficients)
         _normal_matrix(cosines, sines, normal)
         _explained(normal, coefficients, shares[band], powers)

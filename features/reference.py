@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from features import check, choose, profile, taming
+from features import check, choose, profile, significance, taming
 from features.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
 
 Floats = NDArray[np.float64]
@@ -125,6 +125,24 @@ def power(bands: list[Band], frequency: float, n_harmonics: int) -> float:
     """Fraction of chi2 about the bands' means that harmonics of `frequency` explain."""
     constant = sum(band.chi2(0.0, 0)[0] for band in bands)
     return 1 - sum(band.chi2(frequency, n_harmonics)[0] for band in bands) / constant
+
+
+def beyond_trend(bands: list[Band], frequency: float) -> tuple[float, float]:
+    """As significance.beyond_trend."""
+    baseline = max(band.time.max() for band in bands)
+
+    def chi2(waves: list[float]) -> float:
+        total = 0.0
+        for band in bands:
+            terms = [(2 * band.time / baseline - 1) ** k for k in range(significance.TREND + 1)]
+            terms += [wave(2 * np.pi * f * band.time) for f in waves for wave in (np.cos, np.sin)]
+            model, data = np.stack(terms, axis=1) / band.magerr[:, None], band.mag / band.magerr
+            total += float(np.sum((data - model @ np.linalg.lstsq(model, data, rcond=1e-12)[0]) ** 2))
+        return total
+
+    trend, constant = chi2([]), sum(band.chi2(0.0, 0)[0] for band in bands)
+    left = min(chi2([harmonic * frequency]) for harmonic in range(1, significance.HARMONICS + 1))
+    return 1 - trend / constant, 1 - left / trend
 
 
 def grid_frequencies(baseline: float) -> Floats:

@@ -21,13 +21,14 @@ from features.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
 from features.stream import update_many
 
 NUMBERS = (*FEATURES, *PROFILE)
+OF_PERIOD = ("aliases", "trust")  # see features.Period
 CHUNK = 2000  # objects between two saved parts; seconds of work
 SHOWN = 20  # unusable light curves listed on the screen; the file has them all
 SCHEMA = pa.schema(
     [("object_id", pa.string()), ("band", pa.string()), ("n_epochs", pa.int64()), ("n_dropped", pa.int64())]
     + [("reason", pa.string())]
     + [(name, pa.float64()) for name in NUMBERS]
-    + [("aliases", pa.string())]
+    + [(name, pa.string()) for name in OF_PERIOD]
 )
 
 
@@ -36,12 +37,15 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
     objects = curves.objects
     nothing, light_curves = [None] * (objects.size - 1), (curves.mjd, curves.mag, curves.magerr, curves.offsets)
     found = update_many(nothing, *light_curves, objects=objects, threads=threads)
-    aliases = np.repeat(np.array([",".join(p.aliases) if p else "" for p in found.periods], object), np.diff(objects))
-    without = np.flatnonzero(np.diff(objects) == 0)
+    of_object = np.diff(objects)
+    known = [(",".join(period.aliases), period.trust) if period else ("", "") for period in found.periods]
+    of_period = np.repeat(np.array(known, object).reshape(-1, len(OF_PERIOD)), of_object, axis=0)
+    without = np.flatnonzero(of_object == 0)
     more = without.size
     reasons = [why if n else NO_USABLE_EPOCHS for why, n in zip(found.reasons, curves.epochs.tolist(), strict=True)]
     unusable = np.array([reason is not None for reason in reasons] + [True] * more)
     numbers = np.pad(np.hstack([found.features, found.profiles]), ((0, more), (0, 0)))
+    texts = np.vstack([of_period, np.full((more, len(OF_PERIOD)), "")])
     return {
         "object_id": curves.object_id[np.append(curves.owner, without)],
         "band": [*curves.bands[curves.band].tolist(), *[None] * more],
@@ -49,7 +53,7 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
         "n_dropped": np.pad(curves.dropped, (0, more)),
         "reason": reasons + [NO_USABLE_EPOCHS] * more,
         **{name: pa.array(column, mask=unusable) for name, column in zip(NUMBERS, numbers.T, strict=True)},
-        "aliases": pa.array(np.append(aliases, [""] * more), pa.string(), mask=unusable),
+        **{name: pa.array(column, pa.string(), mask=unusable) for name, column in zip(OF_PERIOD, texts.T, strict=True)},
     }
 
 

@@ -9,6 +9,10 @@ from models.serving import Classifier
 
 BROKER_NAME = "starsieve"
 BROKER_VERSION = version("starsieve")
+PRODUCER = (
+    "producer",
+    BROKER_NAME.encode(),
+)  # a header of all that we send, by which we know not to take it for alerts
 
 CLASSIFIED = "CLASSIFIED"
 NOT_CLASSIFIED = "NOT_CLASSIFIED"
@@ -40,16 +44,18 @@ def classifications(outcome: Outcome, classifier: Classifier) -> list[tuple[str,
 
 
 def headers(outcome: Outcome, classifier: Classifier) -> list[tuple[str, bytes]]:
-    """Kafka headers, to route by without decoding: survey, status, top class or reason, classifier and its version."""
+    """Kafka headers, to route by without decoding, PRODUCER first.
+
+    Survey, status, top class and its probability or the reason, the period [days] and how far to trust it where one is
+    known, classifier and its version.
+    """
+    texts = [("survey", outcome.alert.survey), ("status", status(outcome))]
     if outcome.reason is None:
-        answer = ("class", classifier.classes[int(outcome.probabilities.argmax())])
+        best = int(outcome.probabilities.argmax())
+        texts += [("class", classifier.classes[best]), ("probability", f"{outcome.probabilities[best]:.4f}")]
     else:
-        answer = ("reason", outcome.reason)
-    texts = [
-        ("survey", outcome.alert.survey),
-        ("status", status(outcome)),
-        answer,
-        ("classifier", classifier.name),
-        ("classifier_version", classifier.version),
-    ]
-    return [(name, text.encode()) for name, text in texts]
+        texts += [("reason", outcome.reason)]
+    if outcome.period is not None:
+        texts += [("period", f"{outcome.period.period:.8g}"), ("period_trust", outcome.period.trust)]
+    texts += [("classifier", classifier.name), ("classifier_version", classifier.version)]
+    return [PRODUCER, *((name, text.encode()) for name, text in texts)]

@@ -1,4 +1,4 @@
-"""starsieve's own message: schemas/starsieve.classification.v1.avsc, as an object container file."""
+"""starsieve's own message: schemas/starsieve.classification.v2.avsc, as an object container file."""
 
 import hashlib
 import io
@@ -11,10 +11,10 @@ import fastavro
 import schemas
 from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications, status
 from broker.process import Band, Outcome
-from features import FEATURES
+from features import FEATURES, Period
 from models.serving import Classifier
 
-SCHEMA = "starsieve.classification.v1"
+SCHEMA = "starsieve.classification.v2"  # readers with v1 can read it, and v2 reads old messages
 
 
 def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
@@ -33,6 +33,7 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
                 {"className": name, "classId": class_id, "probability": probability}
                 for name, class_id, probability in classifications(outcome, classifier)
             ],
+            "period": outcome.period and _period(outcome.period),
             "bands": [_band(band) for band in outcome.bands],
             "brokerName": BROKER_NAME,
             "brokerVersion": BROKER_VERSION,
@@ -44,6 +45,22 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
             "brokerPublishTimestamp": provenance.published_ms,
         }
     )
+
+
+def _period(period: Period) -> dict[str, Any]:
+    return {
+        "days": period.period,
+        "trust": period.trust,
+        "aliases": period.aliases,
+        "cycles": period.cycles,
+        "power": period.power,
+        "trendPower": period.trend_power,
+        "falseAlarmProbability": period.false_alarm_probability,
+        "peakDays": period.peak_period,
+        "peakPower": period.peak_power,
+        "harmonic": period.harmonic,
+        "epochs": period.n_epochs,
+    }
 
 
 def _band(band: Band) -> dict[str, Any]:

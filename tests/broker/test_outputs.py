@@ -14,9 +14,10 @@ from broker.outputs import ENCODERS
 from broker.outputs.message import Provenance, headers
 from broker.process import Outcome
 from features import FEATURES
+from features.period import TRUST
 from models import registry
 from models.serving import Classifier
-from tests.broker.test_process import alert, light_curve, run
+from tests.broker.test_process import FIRST_MJD, alert, light_curve, run
 
 PROVENANCE = Provenance("ztf_20260101_programid1:3:14:0", 1_600_000_001_000, 1_600_000_002_000, 1_600_000_003_000)
 
@@ -58,6 +59,12 @@ def test_a_classification(classified: Outcome, classifier: Classifier) -> None:
     assert tuple(band["features"]) == FEATURES
     assert band["features"]["period"] == band["period"] == pytest.approx(0.567, rel=1e-3)
     assert band["falseAlarmProbability"] < 1e-6
+    period = record["period"]
+    assert (period["days"], period["falseAlarmProbability"]) == (band["period"], band["falseAlarmProbability"])
+    assert (period["trust"], period["aliases"], period["harmonic"], period["epochs"]) == ("FIRM", [], 1, 60)
+    assert period["cycles"] == pytest.approx(np.ptp(light_curve(60)["mjd"]) / period["days"])
+    assert period["peakDays"] == pytest.approx(period["days"], rel=1e-3)
+    assert 0 <= period["trendPower"] < period["peakPower"] < period["power"] < 1
     assert record["idempotencyKey"] == PROVENANCE.idempotency_key
     assert record["classifierVersion"] == classifier.version
     assert record["alertTimestamp"].timestamp() == 1_600_000_000
@@ -73,11 +80,47 @@ def test_no_classification(not_classified: Outcome, classifier: Classifier) -> N
     )
     (band,) = record["bands"]
     assert (band["epochs"], band["period"], band["features"]) == (5, None, None)
+    assert record["period"] is None
+
+
+def test_a_slow_star_seen_nightly_is_not_said_to_have_a_period_of_a_day(classifier: Classifier) -> None:
+    """Half a cycle in 700 d: the highest peak is at a day, and noise would not make it."""
+    rng = np.random.default_rng(4)
+    slow = light_curve(300)
+    slow["mjd"] = FIRST_MJD + np.sort(rng.choice(700, 300, replace=False)) + 0.01 * rng.normal(size=300)
+    slow["mag"] = 17 + 0.4 * np.sin(2 * np.pi * slow["mjd"] / 1400) + 0.02 * rng.normal(size=300)
+    (outcome,) = run([alert(slow)], None, classifier)
+    message = ENCODERS["starsieve"](outcome, classifier, PROVENANCE)
+    period = read(message)["period"]
+    assert period["days"] == pytest.approx(1, rel=0.01)
+    assert (period["trust"], period["aliases"]) == ("WEAK", ["day"])
+    assert period["falseAlarmProbability"] > 1e-3
+    assert read(message)["bands"][0]["falseAlarmProbability"] == period["falseAlarmProbability"]
+    assert period["trendPower"] > 0.9
+
+
+def test_readers_of_either_version_read_messages_of_both(classified: Outcome, classifier: Classifier) -> None:
+    old, new = (schemas.load(f"starsieve.classification.v{version}") for version in (1, 2))
+    message = ENCODERS["starsieve"](classified, classifier, PROVENANCE)
+    record = read(message)
+    assert record["period"] is not None
+    (as_old,) = fastavro.reader(io.BytesIO(message), reader_schema=old)
+    assert as_old == {name: value for name, value in record.items() if name != "period"}
+    written_long_ago = io.BytesIO()
+    fastavro.writer(written_long_ago, old, [as_old])
+    (as_new,) = fastavro.reader(io.BytesIO(written_long_ago.getvalue()), reader_schema=new)
+    assert as_new == record | {"period": None}
+
+
+def test_the_schema_says_all_that_a_period_can_be() -> None:
+    fields = {field["name"]: field["type"] for field in schemas.load("starsieve.classification.v2")["fields"]}
+    period = {field["name"]: field["type"] for field in fields["period"][1]["fields"]}
+    assert tuple(period["trust"]["symbols"]) == TRUST
 
 
 def test_the_container_is_what_fastavro_would_write(classified: Outcome, classifier: Classifier) -> None:
     message = ENCODERS["starsieve"](classified, classifier, PROVENANCE)
-    schema = schemas.load("starsieve.classification.v1")
+    schema = schemas.load("starsieve.classification.v2")
     rewritten = io.BytesIO()
     fastavro.writer(rewritten, schema, [read(message)], sync_marker=message[-16:])
     assert rewritten.getvalue() == message
@@ -116,8 +159,22 @@ def test_our_elasticc_schema_is_theirs(data_dir: Path) -> None:
 
 def test_headers_are_enough_to_route_by(classified: Outcome, not_classified: Outcome, classifier: Classifier) -> None:
     found = dict(headers(classified, classifier))
+    assert headers(classified, classifier)[0] == headers(not_classified, classifier)[0] == ("producer", b"starsieve")
     assert found["survey"] == b"ztf"
     assert found["status"] == b"CLASSIFIED"
     assert found["class"] == classifier.classes[int(np.argmax(classified.probabilities))].encode()
     assert found["classifier_version"] == classifier.version.encode()
-    assert dict(headers(not_classified, classifier))["reason"] == b"too_few_epochs"
+    assert classified.period is not None
+    assert float(found["period"]) == pytest.approx(classified.period.period, rel=1e-7)
+    assert found["period_trust"] == b"FIRM"
+    assert float(found["probability"]) == pytest.approx(classified.probabilities.max(), abs=1e-4)
+    found = dict(headers(not_classified, classifier))
+    assert found["reason"] == b"too_few_epochs"
+    assert not {"class", "probability", "period", "period_trust"} & set(found)
+
+
+def test_a_period_is_in_the_headers_whether_or_not_there_is_a_class(classifier: Classifier) -> None:
+    (outcome,) = run([alert(light_curve(60, "i"))], None, classifier)
+    found = dict(headers(outcome, classifier))
+    assert (found["reason"], found["period_trust"]) == (b"unsupported_band", b"FIRM")
+    assert float(found["period"]) == pytest.approx(0.567, rel=1e-3)

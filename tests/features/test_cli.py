@@ -59,6 +59,9 @@ def test_features_of_a_folder(folder: Path, tmp_path: Path) -> None:
     assert [rows["star1", "g"][name] for name in features.FEATURES] == expected.tolist()
     short = rows["short", "g"]
     assert (short["reason"], short["n_epochs"], short["period"]) == ("too_few_epochs", 5, None)
+    period = features.find_period(*simulated("rrc", 40))
+    assert (rows["star1", "g"]["trust"], rows["star1", "g"]["aliases"]) == (period.trust, ",".join(period.aliases))
+    assert (short["trust"], short["aliases"]) == (None, None)
 
 
 def test_a_run_that_was_broken_off_is_resumed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,6 +206,19 @@ def test_periods_as_json(folder: Path) -> None:
     found = json.loads(result.stdout)
     assert found["survey"]["found"]["all"]["stars"] == 3
     assert found["simulated"]["found"]["rrab"]["exact"] == 1.0
+    by_trust = found["simulated"]["trust"]
+    assert by_trust["FIRM"]["within_factor_2"] == 1.0
+    assert sum(of_trust["stars"] for trust, of_trust in by_trust.items() if trust != "all") == by_trust["all"]["stars"]
+
+
+def test_periods_of_the_first_epochs(folder: Path) -> None:
+    """Six are too few, also in each of two bands."""
+    result = runner.invoke(
+        app, ["bench", "periods", "--data", str(folder), "--max-epochs", "6", "--limit", "5", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["survey"]["found"]["all"]
+    assert (found["stars"], found["unusable"]) == (4, 1.0)
 
 
 @pytest.mark.parametrize("command", [["features"], ["bench", "features"], ["bench", "periods"]])

@@ -1,13 +1,21 @@
 """What find_period reports beside the period."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.timeseries import LombScargle
+from rich.console import Console
 
-from features import UnusableLightCurve, find_period
+import features
+from features import UnusableLightCurve, find_period, reference
+from features.bench_periods import compare_survey
 from features.grid import SHORTEST_PERIOD
-from features.significance import false_alarm_probability
+from features.search import weighed
+from features.significance import beyond_trend, false_alarm_probability
 from features.simulated import KINDS, cadence, light_curve
+from tests.features.sources import SOURCES, any_source, simulated
 
 
 @pytest.mark.parametrize("power", [0.05, 0.1, 0.2, 0.4])
@@ -18,6 +26,89 @@ def test_false_alarm_probability_is_baluevs(power: float) -> None:
     periodogram = LombScargle(mjd, mag)
     expected = periodogram.false_alarm_probability(power, method="baluev", maximum_frequency=1 / SHORTEST_PERIOD)
     assert false_alarm_probability(mjd - mjd[0], power, 1) == pytest.approx(float(expected), rel=1e-5)
+
+
+@pytest.mark.parametrize("degree", [1, 4])
+def test_beyond_a_trend_it_is_that_of_noise_about_the_trend(degree: int) -> None:
+    """Of 400 light curves of noise the bound holds; astropy knows only a constant, and simulation is the judge."""
+    rng, below = np.random.default_rng(1), 0
+    for _ in range(400):
+        mjd = np.sort(rng.uniform(0, 3, 40))  # so short that the grid is small enough to be tried whole
+        columns = [(mjd / 3) ** k for k in range(degree + 1)]
+        noise = rng.normal(size=40)
+        left = noise - np.stack(columns, 1) @ np.linalg.lstsq(np.stack(columns, 1), noise, rcond=None)[0]
+        chi2 = []
+        for f in np.arange(0.2, 1 / SHORTEST_PERIOD, 0.1):
+            model = np.stack([*columns, np.cos(2 * np.pi * f * mjd), np.sin(2 * np.pi * f * mjd)], 1)
+            chi2.append(np.sum((noise - model @ np.linalg.lstsq(model, noise, rcond=None)[0]) ** 2))
+        below += false_alarm_probability(mjd, 1 - min(chi2) / np.sum(left**2), 1, degree) < 0.1
+    assert 0.03 * 400 < below < 0.13 * 400
+
+
+@pytest.mark.parametrize("n_bands", [1, 2])
+@pytest.mark.parametrize("source", [name for name in SOURCES if name != "dense_night"])  # sees too few phases
+def test_beyond_a_trend_the_power_is_that_of_a_plain_fit(source: str, n_bands: int) -> None:
+    bands = [any_source(source), any_source("rrab")][:n_bands]
+    first = min(mjd[0] for mjd, _, _ in bands)
+    parts = [reference.Band(mjd - first, mag, magerr) for mjd, mag, magerr in bands]
+    time, mag, magerr = (np.concatenate(columns) for columns in zip(*bands, strict=True))
+    data, _ = weighed(time - first, mag, magerr, np.cumsum([0, *(band[0].size for band in bands)]))
+    for frequency in (0.2618033, 1.618033988, 13.3123456789):
+        assert beyond_trend(data, frequency) == pytest.approx(
+            reference.beyond_trend(parts, frequency), rel=1e-6, abs=1e-9
+        )
+
+
+def slow(cycles: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A star that changes by less than a cycle in 700 d, seen once in most nights at much the same time."""
+    mjd = np.sort(rng.choice(700, 300, replace=False)) + 0.01 * rng.normal(size=300)
+    mag = 15 + 0.5 * np.sin(2 * np.pi * (cycles * mjd / 700 + rng.uniform())) + 0.02 * rng.normal(size=300)
+    return mjd, mag, np.full(300, 0.02)
+
+
+def test_what_changes_slowly_is_not_called_periodic() -> None:
+    """A period of 1400 d in 700 d, seen nightly, has a peak at a day that noise never makes: but a trend does."""
+    rng = np.random.default_rng(12)
+    for cycles in np.linspace(0.1, 0.9, 30):
+        found = features.update(None, *slow(cycles, rng))
+        assert found.profile[2] < 1e-40  # what the networks know: the highest peak is not noise
+        assert found.period.trend_power > 0.9
+        if cycles < 0.7:
+            assert found.period.false_alarm_probability > 1e-3
+            assert found.period.trust == "WEAK"
+        else:  # a polynomial does not follow a whole cycle to the last error
+            assert found.period.trust in ("WEAK", "ALIASED")
+
+
+def test_a_period_on_top_of_a_trend_is_significant() -> None:
+    rng = np.random.default_rng(13)
+    for period in (0.6123, 3.3, 17.0):
+        mjd, mag, magerr = slow(0.5, rng)
+        mjd = mjd + rng.uniform(0, 0.3, 300)  # not always at the same time of the night
+        found = find_period(mjd, mag + 0.5 * np.sin(2 * np.pi * mjd / period), magerr)
+        assert abs(1 / found.period - 1 / period) * 700 < 0.1  # cycles
+        assert found.trend_power > 0.2
+        assert found.false_alarm_probability < 1e-40
+
+
+def test_trust_is_the_worst_that_applies() -> None:
+    star = simulated("rrab", 200, 1000.0)
+    firm = find_period(*star)
+    assert (firm.trust, firm.harmonic) == ("FIRM", 1)
+    assert firm.cycles == pytest.approx(np.ptp(star[0]) / firm.period)
+    assert replace(firm, harmonic=0).trust == "DISPUTED"
+    assert replace(firm, harmonic=0, cycles=2.9).trust == "FEW_CYCLES"
+    assert replace(firm, cycles=2.9, aliases=("day",)).trust == "ALIASED"
+    assert replace(firm, aliases=("day",), false_alarm_probability=1e-5).trust == "WEAK"
+
+
+def test_firm_periods_of_real_stars_are_right(data_dir: Path) -> None:
+    """docs/science.md has more of them."""
+    compared = compare_survey(data_dir / "lightcurves" / "asas", 300, 0, None, Console(quiet=True))
+    assert compared is not None
+    assert compared["trust"]["FIRM"]["stars"] > 200
+    assert compared["trust"]["FIRM"]["within_factor_2"] > 0.95
+    assert compared["trust"]["WEAK"]["within_factor_2"] < 0.9
 
 
 def test_noise_is_not_significant_and_a_pulsation_is() -> None:
