@@ -60,6 +60,7 @@ stop() {
   pid=$(cat "$folder/pid")
   kill "$pid" 2>/dev/null || true
   for _ in $(seq 60); do kill -0 "$pid" 2>/dev/null || break; sleep 0.5; done
+  umount "$folder"/exec/netns/* 2>/dev/null || true # the engine leaves it behind
   rm -rf "$folder"
 }
 
