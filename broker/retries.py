@@ -9,6 +9,8 @@ from tenacity.stop import stop_when_event_set
 
 log = structlog.get_logger()
 
+#: Is told each error before the pause that follows it.
+Waits = Callable[[BaseException], None]
 _LONGEST_PAUSE_S = 5
 
 
@@ -16,12 +18,9 @@ def until_stopped(
     stop: threading.Event,
     is_transient: Callable[[BaseException], bool],
     what: str,
-    waits: Callable[[BaseException], None] = lambda _: None,
+    waits: Waits = lambda _: None,
 ) -> Retrying:
-    """Attempts at a call for as long as its errors are transient; raises the last of them once told to stop.
-
-    `waits` is told each error before the pause that follows it.
-    """
+    """Attempts at a call for as long as its errors are transient; raises the last of them once told to stop."""
 
     def report(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

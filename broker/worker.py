@@ -83,7 +83,8 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             with attempt:
                 connect(settings.kafka)
         try:
-            publisher, consumer = Publisher(settings.kafka, settings.worker, stop), AlertConsumer(settings.kafka, stop)
+            publisher = Publisher(settings.kafka, settings.worker, stop, health.waits_for_kafka)
+            consumer = AlertConsumer(settings.kafka, stop, health.waits_for_kafka)
         except KafkaException as error:
             raise SettingsError(f"kafka.options: {error.args[0].str()}") from None
         with publisher, consumer:

@@ -13,7 +13,7 @@ from broker.kafka.connection import KafkaRefuses, refuses
 from broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
 from broker.kafka.positions import Partition, Positions
 from broker.kafka.topics import select
-from broker.retries import until_stopped
+from broker.retries import Waits, until_stopped
 from broker.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -33,9 +33,9 @@ _GONE_S = 60.0  # a topic that Kafka has not named for so long is read no more; 
 class AlertConsumer:
     """One member of the group; a context manager that leaves it at the end."""
 
-    def __init__(self, settings: KafkaSettings, stop: threading.Event) -> None:
+    def __init__(self, settings: KafkaSettings, stop: threading.Event, waits: Waits = lambda _: None) -> None:
         self._settings = settings
-        self._stop = stop
+        self._stop, self._waits = stop, waits
         self._consumer = Consumer(
             {
                 "group.id": settings.group,
@@ -97,7 +97,7 @@ class AlertConsumer:
 
         Tried until it works. What a rebalance takes away meanwhile is another worker's to do.
         """
-        for attempt in until_stopped(self._stop, lambda error: isinstance(error, KafkaException), "kafka"):
+        for attempt in until_stopped(self._stop, lambda error: isinstance(error, KafkaException), "kafka", self._waits):
             with attempt:
                 for position in self._committed(self._consumer.assignment()):
                     offset = position.offset if position.offset >= 0 else OFFSET_BEGINNING

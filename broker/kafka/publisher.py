@@ -13,7 +13,7 @@ from tenacity import Retrying
 from broker.kafka.clients import LibrdkafkaLog
 from broker.kafka.connection import KafkaRefuses, refuses
 from broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, Outgoing
-from broker.retries import until_stopped
+from broker.retries import Waits, until_stopped
 from broker.settings import KafkaSettings
 
 log = structlog.get_logger()
@@ -46,8 +46,10 @@ class Publisher:
         KafkaException: an option is wrong, or we were told to stop while Kafka was away.
     """
 
-    def __init__(self, settings: KafkaSettings, worker: str, stop: threading.Event) -> None:
-        self._stop = stop
+    def __init__(
+        self, settings: KafkaSettings, worker: str, stop: threading.Event, waits: Waits = lambda _: None
+    ) -> None:
+        self._stop, self._waits = stop, waits
         self._failed: tuple[KafkaError, str] | None = None  # the transaction's first lost message: why, and its topic
         self._aborts = 0  # in a row
         self._config = {
@@ -166,7 +168,7 @@ class Publisher:
             self._start()
 
     def _attempts(self) -> Retrying:
-        return until_stopped(self._stop, _is_retriable, "kafka")
+        return until_stopped(self._stop, _is_retriable, "kafka", self._waits)
 
 
 @contextmanager
