@@ -32,7 +32,7 @@ lint: .venv/dev
 # Rebuilds every network in models/weights from the real data.
 networks: .venv/dev
 	$(BIN)/starsieve models build
-	$(BIN)/python -m broker.known
+	$(BIN)/python -m starsieve.broker.tools.known
 
 # The container image; DOCKER_BUILD passes more to the build, e.g. another base or processor (see the Dockerfile).
 image:

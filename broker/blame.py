@@ -3,7 +3,7 @@
 import traceback
 from dataclasses import dataclass, field
 
-from features.errors import CommandError
+from starsieve.features.tools.errors import CommandError
 
 #: So many different alerts that fail in the same way, with none that passes between them, are no coincidence: bugs that
 #: a packet can meet are met by one object or a handful.

@@ -1,7 +1,7 @@
 """The command `starsieve`: what each command takes, and nothing of what it does.
 
 Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 130 or 143 stopped by a second signal.
-Errors of the kinds in features/errors.py end every command by this rule: `Commands` sees to it.
+Errors of the kinds in features/tools/errors.py end every command by this rule: `Commands` sees to it.
 """
 
 import os
@@ -16,13 +16,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from features.cli import bench_app, features_command
-from features.commands import Commands, check_file, check_folder
-from features.errors import EXIT_FAILED, EXIT_WRONG_USAGE
-from models.cli import mount as mount_networks
+from starsieve.features.tools.cli import bench_app, features_command
+from starsieve.features.tools.commands import Commands, check_file, check_folder
+from starsieve.features.tools.errors import EXIT_FAILED, EXIT_WRONG_USAGE
+from starsieve.models.cli import mount as mount_networks
 
 if TYPE_CHECKING:  # commands import what they need: --help needs nothing
-    from broker.settings import KafkaSettings, Settings
+    from starsieve.broker.settings import KafkaSettings, Settings
 
 app = typer.Typer(
     cls=Commands,
@@ -69,8 +69,8 @@ def run(
         kafka={"bootstrap_servers": bootstrap_servers, "topics": topic, "output_topic": output_topic, "group": group},
         redis={"url": redis},
     )
-    from broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
-    from broker.telemetry import configure_logs  # noqa: PLC0415
+    from starsieve.broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
+    from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
 
     configure_logs(settings.log_format, settings.log_level)
     stream.run(settings, _stop_on_signals())
@@ -91,7 +91,7 @@ def tail(
     Example: [bold]starsieve tail -b localhost:9092 --json --from-beginning --idle 5 | jq .objectId[/bold]
     """
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers, "output_topic": output_topic})
-    from broker import tail as tailing  # noqa: PLC0415
+    from starsieve.broker.tools import tail as tailing  # noqa: PLC0415
 
     messages = tailing.outcomes(settings.kafka, from_beginning=from_beginning, count=count, idle_s=idle)
     try:
@@ -120,7 +120,7 @@ def replay(
     Example: [bold]starsieve replay ztf_public_20260101.tar.gz -t ztf_20260101_programid1 --rate 200[/bold]
     """
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
-    from broker import replay as replaying  # noqa: PLC0415
+    from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
     try:
         files = replaying.find(paths)
@@ -160,8 +160,8 @@ def simulate(
     if (topic is None) == (output is None):
         _fail("simulate needs either --topic or --output", EXIT_WRONG_USAGE)
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
-    from broker import replay as replaying  # noqa: PLC0415
-    from broker import simulate as simulating  # noqa: PLC0415
+    from starsieve.broker import simulate as simulating  # noqa: PLC0415
+    from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
     if output is not None:
         check_folder(output)
@@ -197,8 +197,8 @@ def demo(
 
     Example: [bold]starsieve demo --objects 100 --json[/bold]
     """
-    from broker import demo as demonstration  # noqa: PLC0415
-    from broker.telemetry import configure_logs  # noqa: PLC0415
+    from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
+    from starsieve.broker.tools import demo as demonstration  # noqa: PLC0415
 
     configure_logs("auto", "error")
     console = Console(stderr=json)
@@ -229,7 +229,7 @@ def main() -> None:
 
 
 def _settings(config: Path | None, **overrides: Any) -> "Settings":
-    from broker.settings import load  # noqa: PLC0415
+    from starsieve.broker.settings import load  # noqa: PLC0415
 
     return load(config, **overrides)
 
@@ -238,8 +238,8 @@ def _send(
     packets: Iterable[tuple[str, bytes]], total: int | None, kafka: "KafkaSettings", topic: str, rate: float | None
 ) -> None:
     """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
-    from broker import replay as replaying  # noqa: PLC0415
-    from broker.kafka.clients import create_topics  # noqa: PLC0415
+    from starsieve.broker.kafka.clients import create_topics  # noqa: PLC0415
+    from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
     for error in create_topics(kafka, topic).values():
         _fail(f"cannot create the topic {topic} on Kafka at {kafka.bootstrap_servers}: {error}", EXIT_FAILED)

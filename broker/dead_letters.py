@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import structlog
 
-from broker.alerts import AlertError
-from broker.kafka.messages import OWN_MARK, Incoming, Outgoing
-from broker.settings import Settings
+from starsieve.broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from starsieve.broker.settings import Settings
+from starsieve.broker.surveys import AlertError
 
 log = structlog.get_logger()
 

@@ -6,16 +6,16 @@ from typing import TypeVar
 
 import redis
 
-from broker import telemetry
-from broker.health import Health
-from broker.redis_client import may_pass
-from broker.retries import until_stopped
+from starsieve.broker import telemetry
+from starsieve.broker.health import Health
+from starsieve.broker.redis_client import may_pass
+from starsieve.broker.retries import until_stopped
 
 T = TypeVar("T")
 
 
 class StorePatience:
-    """Makes a call to the store until it succeeds; a `broker.pipeline.Patience`.
+    """Makes a call to the store until it succeeds; a `starsieve.broker.pipeline.Patience`.
 
     A worker that runs does not end for an answer that says "never": passwords and rights are changed, and mended.
     """

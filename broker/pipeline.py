@@ -8,18 +8,18 @@ from typing import Protocol, TypeVar
 import redis
 import structlog
 
-from broker.alerts import Alert, AlertError
-from broker.alerts.packets import decode
-from broker.blame import Blame
-from broker.dead_letters import dead_letter
-from broker.kafka.messages import OWN_MARK, Incoming, Outgoing
-from broker.lightcurves import Change, LightCurves, Stored
-from broker.outputs import ENCODERS
-from broker.outputs.message import Provenance, headers
-from broker.process import Outcome, process
-from broker.settings import Settings
-from broker.telemetry import stage
-from models.serving import Classifier
+from starsieve.broker.blame import Blame
+from starsieve.broker.dead_letters import dead_letter
+from starsieve.broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from starsieve.broker.outputs import ENCODERS
+from starsieve.broker.outputs.message import Provenance, headers
+from starsieve.broker.process import Outcome, process
+from starsieve.broker.settings import Settings
+from starsieve.broker.store import Change, LightCurves, Stored
+from starsieve.broker.surveys import Alert, AlertError
+from starsieve.broker.surveys.packets import decode
+from starsieve.broker.telemetry import stage
+from starsieve.models.serving.classifier import Classifier
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class Pipeline:
         return outgoing
 
     def _answer_one_by_one(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
-        """An alert that we have a bug for must not hold up all others, nor be lost; see `broker.blame`."""
+        """An alert that we have a bug for must not hold up all others, nor be lost; see `starsieve.broker.blame`."""
         outgoing: list[Outgoing] = []
         bad: list[Input] = []
         failed: Exception | None = None

@@ -7,13 +7,22 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-import features
-from broker.alerts import Alert
-from broker.epochs import BANDS, DIFFERENCE, FORCED, SAME_EXPOSURE_DAYS, Epochs, merge_into, n_references, of_band
-from broker.lightcurves import Change, Stored
-from features import FEATURES, Period
-from models.scaling import COLUMNS
-from models.serving import MISSING_NUMBER, Classifier
+from starsieve import features
+from starsieve.broker.epochs import (
+    BANDS,
+    DIFFERENCE,
+    FORCED,
+    SAME_EXPOSURE_DAYS,
+    Epochs,
+    merge_into,
+    n_references,
+    of_band,
+)
+from starsieve.broker.store import Change, Stored
+from starsieve.broker.surveys import Alert
+from starsieve.features import FEATURES, Period
+from starsieve.models.serving.classifier import MISSING_NUMBER, Classifier
+from starsieve.models.serving.scaling import COLUMNS
 
 Floats = NDArray[np.float64]
 

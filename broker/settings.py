@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings import SettingsError as PydanticSettingsError
 
-from broker.kafka.topics import compiled, includes, is_pattern
-from broker.redis_client import check_address
-from features.errors import UsageError
+from starsieve.broker.kafka.topics import compiled, includes, is_pattern
+from starsieve.broker.redis_client import check_address
+from starsieve.features.tools.errors import UsageError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -1,7 +1,7 @@
 """What a worker tells its operator: metrics, one log line a minute, and traces where they are wanted.
 
 Counters are touched once a batch, not once an alert; only the two latencies are observed for each. What that costs:
-`python -m tests.benchmarks.telemetry`. Health, and the server that shows both, are in `broker.health`.
+`python -m tests.benchmarks.telemetry`. Health, and the server that shows both, are in `starsieve.broker.health`.
 """
 
 import logging

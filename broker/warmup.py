@@ -1,6 +1,6 @@
 """What a worker does before it joins its group, so that the first alert finds everything at hand.
 
-`python -m broker.warmup` compiles the kernels into the cache, for example while a container image is built.
+`python -m starsieve.broker.warmup` compiles the kernels into the cache, for example while a container image is built.
 """
 
 import os
@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-import features
-from broker.alerts.barycentre import barycentric
-from features import caches
-from features.kernel_cache import NotCompiledError, load_only, writable_place
+from starsieve import features
+from starsieve.broker.surveys.barycentre import barycentric
+from starsieve.features import caches
+from starsieve.features.kernel_cache import NotCompiledError, load_only, writable_place
 
 log = structlog.get_logger()
 
@@ -52,10 +52,10 @@ def _compile_elsewhere() -> None:
     if place != caches.folder():
         log.warning("kernels_not_kept", folder=str(place), detail=f"compiled at every start: set {caches.SETTING}")
     log.info("compiling", folder=str(place))
-    package = str(Path(__file__).parents[1])
+    package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     environment = os.environ | {caches.SETTING: str(place), "PYTHONPATH": path}
-    command = [sys.executable, "-P", "-m", "broker.warmup"]
+    command = [sys.executable, "-P", "-m", "starsieve.broker.warmup"]
     # Its own session, so that Ctrl-C does not end it before this process, which stops in its own way.
     done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False, start_new_session=True)  # noqa: S603
     if done.returncode:

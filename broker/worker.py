@@ -10,28 +10,28 @@ import redis
 import structlog
 from confluent_kafka import KafkaException
 
-from broker import telemetry
-from broker.alerts import AlertError
-from broker.alerts.packets import SURVEYS
-from broker.dead_letters import dead_letter
-from broker.health import Health, serve
-from broker.kafka.clients import create_topics
-from broker.kafka.connection import KafkaAway, KafkaRefuses, connect
-from broker.kafka.consumer import AlertConsumer
-from broker.kafka.messages import Incoming, Outgoing
-from broker.kafka.publisher import Publisher, PublishError, TooLargeError
-from broker.lightcurves import LightCurves
-from broker.pace import Pace
-from broker.patience import StorePatience
-from broker.pipeline import Pipeline
-from broker.redis_client import connect as connect_store
-from broker.retries import until_stopped
-from broker.settings import Settings, SettingsError
-from broker.telemetry import stage
-from broker.warmup import warm_up
-from features.errors import CommandError
-from models import registry
-from models.serving import Classifier
+from starsieve.broker import telemetry
+from starsieve.broker.dead_letters import dead_letter
+from starsieve.broker.health import Health, serve
+from starsieve.broker.kafka.clients import create_topics
+from starsieve.broker.kafka.connection import KafkaAway, KafkaRefuses, connect
+from starsieve.broker.kafka.consumer import AlertConsumer
+from starsieve.broker.kafka.messages import Incoming, Outgoing
+from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
+from starsieve.broker.pace import Pace
+from starsieve.broker.patience import StorePatience
+from starsieve.broker.pipeline import Pipeline
+from starsieve.broker.redis_client import connect as connect_store
+from starsieve.broker.retries import until_stopped
+from starsieve.broker.settings import Settings, SettingsError
+from starsieve.broker.store import LightCurves
+from starsieve.broker.surveys import AlertError
+from starsieve.broker.surveys.packets import SURVEYS
+from starsieve.broker.telemetry import stage
+from starsieve.broker.warmup import warm_up
+from starsieve.features.tools.errors import CommandError
+from starsieve.models.serving import registry
+from starsieve.models.serving.classifier import Classifier
 
 log = structlog.get_logger()
 

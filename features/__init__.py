@@ -3,12 +3,25 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from features.check import UnusableLightCurve
-    from features.period import Period
-    from features.profile import PROFILE
-    from features.stream import Batch, Update, Updates, extract, extract_many, find_period, update, update_many
+    from starsieve.features.check import UnusableLightCurve
+    from starsieve.features.periods.period import Period
+    from starsieve.features.shape.profile import PROFILE
+    from starsieve.features.stream import (
+        Batch,
+        Update,
+        Updates,
+        extract,
+        extract_many,
+        find_period,
+        update,
+        update_many,
+    )
 else:
-    _MODULES = {"UnusableLightCurve": "check", "Period": "period", "PROFILE": "profile"}  # all others: stream
+    _MODULES = {
+        "UnusableLightCurve": "check",
+        "Period": "periods.period",
+        "PROFILE": "shape.profile",
+    }  # all others: stream
 
     def __getattr__(name: str) -> object:
         """Imports what is asked for: Numba and the kernels are not for `starsieve --help`."""

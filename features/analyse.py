@@ -4,17 +4,16 @@ import math
 
 import numpy as np
 
-from features.aliases import alias_flags
-from features.ceilings import renew_ceilings
-from features.check import BASELINE_TOO_LONG, NO_PERIOD, USABLE, check, floored_errors
-from features.choose import choose
-from features.grid import LONGEST_BASELINE, grid_of
-from features.jit import Bytes, Data, Floats, Integers, Singles, kernel
-from features.parity import published_period
-from features.profile import FROM_SEARCH, PROFILE, profile_given_period
-from features.search import UNKNOWN, best_blocks, weighed
-from features.significance import TREND, beyond_trend, false_alarm_probability
-from features.state import (
+from starsieve.features.check import BASELINE_TOO_LONG, NO_PERIOD, USABLE, check, floored_errors
+from starsieve.features.jit import Bytes, Data, Floats, Integers, Singles, kernel
+from starsieve.features.periods.aliases import alias_flags
+from starsieve.features.periods.ceilings import renew_ceilings
+from starsieve.features.periods.choice import choose
+from starsieve.features.periods.grid import LONGEST_BASELINE, grid_of
+from starsieve.features.periods.parity import published_period
+from starsieve.features.periods.search import UNKNOWN, best_blocks, weighed
+from starsieve.features.periods.significance import TREND, beyond_trend, false_alarm_probability
+from starsieve.features.periods.state import (
     covers_only,
     hash_bands,
     is_sound,
@@ -23,8 +22,9 @@ from features.state import (
     state_size,
     write_state,
 )
-from features.statistics import features_given_period
-from features.taming import tame
+from starsieve.features.shape.profile import FROM_SEARCH, PROFILE, profile_given_period
+from starsieve.features.shape.statistics import features_given_period
+from starsieve.features.shape.winsorize import tame
 
 N_FEATURES, N_PROFILE = 16, len(PROFILE)
 CERTIFIED = 15  # best blocks re-ranked
@@ -188,7 +188,7 @@ def update_batch(
     sizes: Integers,
     codes: Integers,
 ) -> None:
-    """Check, search and describe every object of a batch; see `features.stream.update_many`.
+    """Check, search and describe every object of a batch; see `starsieve.features.stream.update_many`.
 
     features, profiles and codes have a row for each light curve, whichever objects are asked for; the others for each
     object.

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from features.grid import LONGEST_BASELINE, SHORTEST_PERIOD
-from features.jit import Floats, Integers, kernel
+from starsieve.features.jit import Floats, Integers, kernel
+from starsieve.features.periods.grid import LONGEST_BASELINE, SHORTEST_PERIOD
 
 MIN_TIMES = 7  # distinct times; the Fourier fit has 7 parameters
 LARGEST_MAGNITUDE = 100.0  # what lies outside +-100 mag is a sentinel

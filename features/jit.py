@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from features.kernel_cache import PACKAGES, KernelCache
+from starsieve.features.kernel_cache import PACKAGES, KernelCache
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -29,7 +29,7 @@ def compiled(**options: Any) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         dispatcher: Any = njit(**options)(function)
-        of_ours = function.__module__.partition(".")[0] in PACKAGES  # for others, nobody knows what belongs to them
+        of_ours = function.__module__.startswith(PACKAGES)  # for others, nobody knows what belongs to them
         if of_ours and dispatcher is not function:  # as it is under NUMBA_DISABLE_JIT
             dispatcher._cache = KernelCache(function)  # as `cache=True` does with Numba's
         return cast(Function, dispatcher)

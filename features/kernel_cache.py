@@ -27,9 +27,9 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from features import caches
+from starsieve.features import caches
 
-PACKAGES = ("features", "broker", "models")  # whose kernels are kept
+PACKAGES = ("starsieve.features.", "starsieve.broker.", "starsieve.models.")  # whose kernels are kept
 KEPT = 32  # folders of 11 MB, one for each version of a package's code; those not used for longest go first
 _KERNELS = "kernels"
 _DIGEST_BYTES = 32
@@ -105,7 +105,7 @@ def code_for(module: str) -> str:
 
     A kernel may use kernels and constants of these two packages (a test sees to it).
     """
-    sources = caches.code_of(*sorted({"features", module.partition(".")[0]}))
+    sources = caches.code_of(*sorted({"features", module.split(".")[1]}))
     versions = numba.__version__, llvmlite_version, np.__version__, platform.python_version(), platform.machine()
     return hashlib.sha256(repr((sources, versions)).encode()).hexdigest()[:16]
 

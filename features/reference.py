@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from features import check, choose, profile, significance, taming
-from features.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
+from starsieve.features import check
+from starsieve.features.periods import choice, significance
+from starsieve.features.periods.grid import BASELINE_STEP, BLOCK, FIRST_BASELINE, OVERSAMPLING, SHORTEST_PERIOD
+from starsieve.features.shape import profile, winsorize
 
 Floats = NDArray[np.float64]
 
@@ -158,7 +160,7 @@ def grid_frequencies(baseline: float) -> Floats:
 def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
     """As profile.profile_given_period."""
     tamed, n = tame(band), band.time.size
-    most = max(1, min(choose.MOST_HARMONICS, n // choose.EPOCHS_A_HARMONIC))
+    most = max(1, min(choice.MOST_HARMONICS, n // choice.EPOCHS_A_HARMONIC))
     chi2, coefficients = tamed.chi2(frequency, most)
     x = 2 * np.pi * frequency * band.time
     turns = [f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)]
@@ -197,7 +199,7 @@ def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
 
 def eclipse_share(tamed: Band, frequency: float) -> float:
     """As profile._eclipse_share."""
-    most = max(1, min(profile.DETAILED, tamed.time.size // choose.EPOCHS_A_HARMONIC))
+    most = max(1, min(profile.DETAILED, tamed.time.size // choice.EPOCHS_A_HARMONIC))
     x = 2 * np.pi * np.arange(profile.PHASES) / profile.PHASES
     curve = tamed.chi2(frequency, most)[1] @ np.array([f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)])
     bright = np.quantile(curve, profile.OUTSIDE, method="higher")
@@ -223,49 +225,49 @@ def best_blocks(bands: list[Band], count: int) -> list[tuple[float, float]]:
 
 
 def evidence(bands: list[Band], frequency: float) -> tuple[float, int]:
-    """As choose.evidence_of: how much better than a constant, at the number of harmonics with the best BIC."""
+    """As choice.evidence_of: how much better than a constant, at the number of harmonics with the best BIC."""
     n = np.mean([band.time.size for band in bands])
-    most = max(1, min(choose.MOST_HARMONICS, int(n / choose.EPOCHS_A_HARMONIC)))
+    most = max(1, min(choice.MOST_HARMONICS, int(n / choice.EPOCHS_A_HARMONIC)))
     return max((float(-n * np.log1p(-power(bands, frequency, m)) - 2 * m * np.log(n)), m) for m in range(1, most + 1))
 
 
 def tame(band: Band) -> Band:
-    """As taming.tame."""
-    faint, middle, bright = np.quantile(band.mag, [taming.MIDDLE[1], 0.5, taming.MIDDLE[0]], method="nearest")
+    """As winsorize.tame."""
+    faint, middle, bright = np.quantile(band.mag, [winsorize.MIDDLE[1], 0.5, winsorize.MIDDLE[0]], method="nearest")
     half, mag = (faint - bright) / 2, band.mag
     if half > 0:
-        mag = np.clip(mag, middle - taming.BRIGHTEST * half, middle + taming.FAINTEST * half)
-    floor = taming.ERROR_FLOOR**2 * band.chi2(0.0, 0)[0] / np.sum(1 / band.magerr**2)
+        mag = np.clip(mag, middle - winsorize.BRIGHTEST * half, middle + winsorize.FAINTEST * half)
+    floor = winsorize.ERROR_FLOOR**2 * band.chi2(0.0, 0)[0] / np.sum(1 / band.magerr**2)
     return Band(band.time, mag, np.sqrt(band.magerr**2 + floor))
 
 
 def shape(coefficients: Floats) -> tuple[float, float, float, float]:
-    """As choose.shape_of: harmonics 2 and 3 relative to the first, phases from the faintest moment of the first."""
+    """As choice.shape_of: harmonics 2 and 3 relative to the first, phases from the faintest moment of the first."""
     h1, h2, h3 = (complex(coefficients[2 * k], coefficients[2 * k + 1]) for k in range(3))
     second, third = h2 * np.conj((h1 / abs(h1)) ** 2), h3 * np.conj((h1 / abs(h1)) ** 3)
     return float(second.real / abs(h1)), float(-second.imag / abs(h1)), float(third.real / abs(h1)), abs(h1)
 
 
 def doubling_log_odds(frequency: float, gain: float, coefficients: Floats) -> float:
-    """As choose.doubling_log_odds, coefficients in magnitudes."""
+    """As choice.doubling_log_odds, coefficients in magnitudes."""
     sharpness, asymmetry, third, amplitude = shape(coefficients)
-    if gain > choose.PROOF and sharpness > choose.ECLIPSE_SHAPE:
+    if gain > choice.PROOF and sharpness > choice.ECLIPSE_SHAPE:
         return np.inf
     dex = np.log10(frequency)
-    roundness = np.interp(sharpness, [choose.OVERTONE_ROUND, choose.OVERTONE_SHARP], [1, 0])
-    strip = np.exp(-0.5 * ((dex - choose.OVERTONE_CENTRE) / choose.OVERTONE_WIDTH) ** 2)
+    roundness = np.interp(sharpness, [choice.OVERTONE_ROUND, choice.OVERTONE_SHARP], [1, 0])
+    strip = np.exp(-0.5 * ((dex - choice.OVERTONE_CENTRE) / choice.OVERTONE_WIDTH) ** 2)
     terms = {
-        choose.INTERCEPT: 1.0,
-        choose.PER_DEX_FREQUENCY: dex,
-        choose.PER_ASYMMETRY: np.clip(abs(asymmetry), 0, 1),
-        choose.PER_LOG_GAIN: np.log1p(max(gain, 0)),
-        choose.PER_DEX_AMPLITUDE: np.log10(max(amplitude, 1e-4)),
-        choose.PER_THIRD: np.clip(third, -1, 1),
-        choose.PER_SHARPNESS: np.clip(sharpness, -choose.SHARPNESS_LIMIT, choose.SHARPNESS_LIMIT),
-        choose.PER_EXCESS: np.clip(sharpness - choose.EXCESS_FROM, 0, choose.EXCESS_LIMIT),
-        choose.OVERTONE_STRIP: roundness * strip,
-        choose.SINE: np.exp(-0.5 * (sharpness**2 + asymmetry**2) / choose.SINE_WIDTH**2),
-        choose.PER_DEX_FAST: max(0.0, dex - choose.FAST),
-        choose.PER_DEX_SLOW: max(0.0, choose.BELOW - dex),
+        choice.INTERCEPT: 1.0,
+        choice.PER_DEX_FREQUENCY: dex,
+        choice.PER_ASYMMETRY: np.clip(abs(asymmetry), 0, 1),
+        choice.PER_LOG_GAIN: np.log1p(max(gain, 0)),
+        choice.PER_DEX_AMPLITUDE: np.log10(max(amplitude, 1e-4)),
+        choice.PER_THIRD: np.clip(third, -1, 1),
+        choice.PER_SHARPNESS: np.clip(sharpness, -choice.SHARPNESS_LIMIT, choice.SHARPNESS_LIMIT),
+        choice.PER_EXCESS: np.clip(sharpness - choice.EXCESS_FROM, 0, choice.EXCESS_LIMIT),
+        choice.OVERTONE_STRIP: roundness * strip,
+        choice.SINE: np.exp(-0.5 * (sharpness**2 + asymmetry**2) / choice.SINE_WIDTH**2),
+        choice.PER_DEX_FAST: max(0.0, dex - choice.FAST),
+        choice.PER_DEX_SLOW: max(0.0, choice.BELOW - dex),
     }
     return float(sum(weight * value for weight, value in terms.items()))

@@ -8,9 +8,17 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from features.analyse import FREQUENCY, N_COLUMNS, N_FEATURES, N_PROFILE, parity_batch, plan_states, update_batch
-from features.check import REASONS, UnusableLightCurve
-from features.period import Period, period_from_row
+from starsieve.features.analyse import (
+    FREQUENCY,
+    N_COLUMNS,
+    N_FEATURES,
+    N_PROFILE,
+    parity_batch,
+    plan_states,
+    update_batch,
+)
+from starsieve.features.check import REASONS, UnusableLightCurve
+from starsieve.features.periods.period import Period, period_from_row
 
 Floats = NDArray[np.float64]
 CHUNK = 1000  # objects whose states, made and thrown away, are held at once: 7 MB at 3000 d

@@ -1,6 +1,6 @@
 """Networks from light-curve features to class probabilities: training, transfer, evaluation, serving."""
 
-from features.errors import UsageError
+from starsieve.features.tools.errors import UsageError
 
 
 class ModelError(UsageError):

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from features.commands import check_file, need
-from features.errors import UsageError
+from starsieve.features.tools.commands import check_file, need
+from starsieve.features.tools.errors import UsageError
 
 ERRORS_ONLY = "3"  # of what TensorFlow has to say
 
@@ -65,7 +65,7 @@ def train(
     Example: [bold]starsieve train --source ogle3 --data data -o my-source[/bold]
     """
     with _working(cache, threads) as work:
-        from models import sources  # noqa: PLC0415
+        from starsieve.models.recipes import sources  # noqa: PLC0415
 
         sources.train(source.value, data, output, objects=objects, seed=seed, work=work)
 
@@ -90,7 +90,7 @@ def transfer(
     Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
     """
     with _working(cache, threads) as work:
-        from models import transfer  # noqa: PLC0415
+        from starsieve.models.recipes import transfer  # noqa: PLC0415
 
         card = transfer.transfer(
             data,
@@ -119,8 +119,8 @@ def evaluate(
 
     Example: [bold]starsieve evaluate --model my-asas --data lightcurves/new-asas --max-epochs 50 --json[/bold]
     """
-    from features.folder import read_light_curves  # noqa: PLC0415
-    from models import judging  # noqa: PLC0415
+    from starsieve.features.tools.folder import read_light_curves  # noqa: PLC0415
+    from starsieve.models.judging import judging  # noqa: PLC0415
 
     classifier = _classifier(survey, model)
     curves = read_light_curves(data)
@@ -144,8 +144,8 @@ def classify(
 
     Example: [bold]starsieve classify lightcurves/asas --survey asas -o classes.parquet[/bold]
     """
-    from features.folder import read_light_curves  # noqa: PLC0415
-    from models import judging  # noqa: PLC0415
+    from starsieve.features.tools.folder import read_light_curves  # noqa: PLC0415
+    from starsieve.models.judging import judging  # noqa: PLC0415
 
     classifier = _classifier(survey, model)
     check_file(output)
@@ -158,7 +158,7 @@ def classify(
 @models_app.command("list")
 def list_networks() -> None:
     """List the networks of this installation. Example: [bold]starsieve models list[/bold]"""
-    from models import registry  # noqa: PLC0415
+    from starsieve.models.serving import registry  # noqa: PLC0415
 
     table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
     for survey in registry.surveys():
@@ -184,7 +184,7 @@ def show(survey: Annotated[str, typer.Argument(help="One of `starsieve models li
 @models_app.command()
 def verify() -> None:
     """Check that every network is the one of its card and answers. Example: [bold]starsieve models verify[/bold]"""
-    from models import registry  # noqa: PLC0415
+    from starsieve.models.serving import registry  # noqa: PLC0415
 
     for survey in registry.surveys():
         network = registry.load(survey)
@@ -201,7 +201,7 @@ def build(
 ) -> None:
     """Rebuild the networks that come with the package. Example: [bold]starsieve models build --data data[/bold]"""
     with _working(cache, threads) as work:
-        from models import shipped  # noqa: PLC0415
+        from starsieve.models.recipes import shipped  # noqa: PLC0415
 
         shipped.everything(data, survey, work)
 
@@ -218,13 +218,13 @@ def experiment_transfer(
     Example: [bold]starsieve experiment transfer --data data -o docs[/bold]
     """
     with _working(cache, threads) as work:
-        from models import experiment  # noqa: PLC0415
+        from starsieve.models.experiment import transfer as experiment  # noqa: PLC0415
 
         experiment.run(data, output, work)
 
 
 def _features(curves: Any, cache: Path | None, threads: int) -> Any:
-    from models import tables  # noqa: PLC0415
+    from starsieve.models.data import tables  # noqa: PLC0415
 
     with Console(stderr=True).status("Computing features"):
         return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
@@ -239,11 +239,12 @@ def _warn_of_bands(curves: Any, classifier: Any) -> None:
 
 
 def _classifier(survey: str | None, model: Path | None) -> Any:
-    from models import registry, serving  # noqa: PLC0415
+    from starsieve.models.serving import registry  # noqa: PLC0415
+    from starsieve.models.serving.classifier import Classifier  # noqa: PLC0415
 
     if (survey is None) == (model is None):
         raise UsageError("give either --survey or --model")
-    return serving.Classifier(model) if model else registry.load(str(survey))
+    return Classifier(model) if model else registry.load(str(survey))
 
 
 def _show_scores(scores: dict[str, Any]) -> None:
@@ -262,7 +263,8 @@ def _working(cache: Path | None, threads: int) -> Iterator[Any]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", ERRORS_ONLY)
     need("pyarrow", "matplotlib")  # for the light curves, and for the pictures at the end
     with Progress(console=Console(stderr=True)) as progress:
-        from models import building, tables  # noqa: PLC0415 - TensorFlow is not for --help
+        from starsieve.models.data import tables  # noqa: PLC0415 - TensorFlow is not for --help
+        from starsieve.models.recipes import building  # noqa: PLC0415 - TensorFlow is not for --help
 
         bars: dict[str, TaskID] = {}
 

@@ -11,9 +11,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from broker.cli import app
-from features.commands import Commands, check_file, replacing, reported
-from features.errors import EXIT_FAILED, EXIT_WRONG_USAGE, CommandError, UsageError
+from starsieve.broker.cli import app
+from starsieve.features.tools.commands import Commands, check_file, replacing, reported
+from starsieve.features.tools.errors import EXIT_FAILED, EXIT_WRONG_USAGE, CommandError, UsageError
 from tests.models.invented import write_survey
 
 RUNNER = CliRunner(env={"COLUMNS": "500"})
@@ -52,7 +52,7 @@ import json, sys
 module, commands = sys.argv[1], json.loads(sys.argv[2])
 sys.modules[module] = None
 from typer.testing import CliRunner
-from broker.cli import app
+from starsieve.broker.cli import app
 found = [CliRunner(env={"COLUMNS": "500"}).invoke(app, command.split()) for command in commands]
 print(json.dumps([[result.exit_code, result.stderr, repr(result.exception)] for result in found]))
 """
@@ -114,7 +114,7 @@ def test_a_missing_extra_is_named_before_any_work(module: str, folder: Path) -> 
 def test_what_is_typed_wrong_ends_with_two_and_one_line(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("models.tables.features", None)  # no work
+    monkeypatch.setattr("starsieve.models.data.tables.features", None)  # no work
     result = RUNNER.invoke(app, command.replace("{}", str(folder)).split())
     assert result.exit_code == EXIT_WRONG_USAGE, result.output
     assert result.stderr.strip()
@@ -145,7 +145,9 @@ def test_errors_that_the_user_can_mend_are_one_line(error: Exception, exit_code:
     assert len(result.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("error", [ModuleNotFoundError("no", name="features.typo"), ValueError("a fault of ours")])
+@pytest.mark.parametrize(
+    "error", [ModuleNotFoundError("no", name="starsieve.features.typo"), ValueError("a fault of ours")]
+)
 def test_our_own_faults_are_not_explained_away(error: Exception) -> None:
     with pytest.raises(type(error)), reported():
         raise error

@@ -8,7 +8,7 @@ EXTRAS = ("tensorflow", "keras", "scipy", "sklearn", "pyarrow", "matplotlib", "l
 
 def test_the_stream_needs_no_extra() -> None:
     block = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))"
-    use = "import broker.worker, broker.demo, broker.tail, broker.replay, broker.cli; from models import registry"
+    use = "from starsieve.broker import cli, worker; from starsieve.broker.tools import demo, replay, tail; from starsieve.models.serving import registry"
     check = "registry.load('ztf')"
     result = subprocess.run(
         [sys.executable, "-c", "; ".join((block, use, check))], capture_output=True, text=True, check=False

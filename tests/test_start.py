@@ -14,21 +14,21 @@ from pathlib import Path
 
 import pytest
 
-import features
-from broker.warmup import warm_up
-from features import caches
+from starsieve import features
+from starsieve.broker.warmup import warm_up
+from starsieve.features import caches
 from tests.models.invented import STARS, write_survey
 
 ROOT = Path(__file__).parents[1]
 NOT_FOR_HELP = (
     "numba", "llvmlite", "numpy", "tensorflow", "ai_edge_litert", "confluent_kafka", "redis", "fastavro", "erfa",
-    "pydantic_settings", "structlog", "pyarrow", "matplotlib", "broker.settings", "broker.worker",
-    "features.jit", "features.stream",
+    "pydantic_settings", "structlog", "pyarrow", "matplotlib", "starsieve.broker.settings", "starsieve.broker.worker",
+    "starsieve.features.jit", "starsieve.features.stream",
 )  # fmt: skip
 HELP = f"""
 import sys
 from typer.main import get_command
-from broker.cli import app
+from starsieve.broker.cli import app
 
 def show(command, path):
     try:
@@ -55,8 +55,8 @@ READING_ANYTHING = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_sea
 BITS = """
 import hashlib, sys
 import numpy as np
-from broker.worker import warm_up
-from features import update
+from starsieve.broker.worker import warm_up
+from starsieve.features import update
 warm_up()
 t = np.sort(np.random.default_rng(5).uniform(59000.0, 59300.0, 150))
 found = [update(None, t, np.sin(t / (1 + i)) + np.sin(9 * t * t), np.full(150, 0.1)) for i in range(20)]
@@ -68,14 +68,14 @@ print(hashlib.sha256(numbers).hexdigest())
 STREAM = """
 import os
 import numpy as np
-from broker import simulate
-from broker.alerts.packets import decode
-from broker.epochs import EPOCH
-from broker.lightcurves import Stored
-from broker.process import process
-from broker.warmup import warm_up
-from features.kernel_cache import load_only
-from models import registry
+from starsieve.broker import simulate
+from starsieve.broker.surveys.packets import decode
+from starsieve.broker.epochs import EPOCH
+from starsieve.broker.store import Stored
+from starsieve.broker.process import process
+from starsieve.broker.warmup import warm_up
+from starsieve.features.kernel_cache import load_only
+from starsieve.models.serving import registry
 classifier = registry.load("ztf")
 warm_up()
 os.environ["STARSIEVE_CACHE"] = "/nowhere"  # what is not loaded by now is not found
@@ -110,7 +110,7 @@ class Machine:
         )
 
     def starsieve(self, *arguments: str | Path) -> str:
-        done = self.python("-m", "broker.cli", *arguments)
+        done = self.python("-m", "starsieve.broker.cli", *arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -163,11 +163,11 @@ def test_a_locked_machine_takes_folders(machine: Machine) -> None:
     survey = machine.folder / "survey"
     survey.mkdir()
     write_survey(survey)
-    machine.starsieve("features", survey, "-o", machine.folder / "features.parquet")
+    machine.starsieve("features", survey, "-o", machine.folder / "starsieve.features.tools.parquet")
     machine.starsieve("classify", survey, "--survey", "ztf", "-o", machine.folder / "classes.parquet")
     from pyarrow import parquet  # noqa: PLC0415
 
-    assert parquet.read_table(machine.folder / "features.parquet").num_rows == 2 * STARS + 2
+    assert parquet.read_table(machine.folder / "starsieve.features.tools.parquet").num_rows == 2 * STARS + 2
     assert parquet.read_table(machine.folder / "classes.parquet").num_rows == 2 * STARS + 2
     assert not list(machine.folder.glob("starsieve-*"))  # temporary folders are gone
 

@@ -5,8 +5,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from broker.kafka.messages import MAX_MESSAGE_BYTES
-from broker.settings import KafkaSettings
+from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
+from starsieve.broker.settings import KafkaSettings
 
 log = structlog.get_logger()
 

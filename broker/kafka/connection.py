@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
-from broker.settings import KafkaSettings, SettingsError
-from features.errors import CommandError
+from starsieve.broker.settings import KafkaSettings, SettingsError
+from starsieve.features.tools.errors import CommandError
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION,

@@ -8,13 +8,13 @@ from typing import Any, Self
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from broker.kafka.clients import LibrdkafkaLog
-from broker.kafka.connection import KafkaRefuses, refuses
-from broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
-from broker.kafka.positions import Partition, Positions
-from broker.kafka.topics import select
-from broker.retries import Waits, until_stopped
-from broker.settings import KafkaSettings
+from starsieve.broker.kafka.clients import LibrdkafkaLog
+from starsieve.broker.kafka.connection import KafkaRefuses, refuses
+from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
+from starsieve.broker.kafka.positions import Partition, Positions
+from starsieve.broker.kafka.topics import select
+from starsieve.broker.retries import Waits, until_stopped
+from starsieve.broker.settings import KafkaSettings
 
 log = structlog.get_logger()
 
@@ -155,7 +155,7 @@ class AlertConsumer:
                 log.error("messages_lost", topic=message.topic, partition=message.partition, messages=lost, hint=hint)
 
     def _refresh_subscription(self) -> None:
-        """Subscribes to the topics that there are, by name: see `broker.kafka.topics`.
+        """Subscribes to the topics that there are, by name: see `starsieve.broker.kafka.topics`.
 
         With callbacks, rebalances happen inside poll() only, when no transaction is open: no offset is ever committed
         for a partition that has moved on.

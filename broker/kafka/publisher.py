@@ -10,11 +10,11 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from tenacity import Retrying
 
-from broker.kafka.clients import LibrdkafkaLog
-from broker.kafka.connection import KafkaRefuses, refuses
-from broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, Outgoing
-from broker.retries import Waits, until_stopped
-from broker.settings import KafkaSettings
+from starsieve.broker.kafka.clients import LibrdkafkaLog
+from starsieve.broker.kafka.connection import KafkaRefuses, refuses
+from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, Outgoing
+from starsieve.broker.retries import Waits, until_stopped
+from starsieve.broker.settings import KafkaSettings
 
 log = structlog.get_logger()
 

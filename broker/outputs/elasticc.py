@@ -5,10 +5,10 @@ from collections import defaultdict
 
 import fastavro
 
-import schemas
-from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
-from broker.process import Outcome
-from models.serving import Classifier
+from starsieve import schemas
+from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
+from starsieve.broker.process import Outcome
+from starsieve.models.serving.classifier import Classifier
 
 SCHEMA = "elasticc.v0_9_1.brokerClassification"
 _NOT_CLASSIFIED = 300

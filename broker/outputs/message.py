@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from broker.process import Outcome
-from models.serving import Classifier
+from starsieve.broker.process import Outcome
+from starsieve.models.serving.classifier import Classifier
 
 BROKER_NAME = "starsieve"
 BROKER_VERSION = version("starsieve")

@@ -8,11 +8,11 @@ from typing import Any
 
 import fastavro
 
-import schemas
-from broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications, status
-from broker.process import Band, Outcome
-from features import FEATURES, Period
-from models.serving import Classifier
+from starsieve import schemas
+from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications, status
+from starsieve.broker.process import Band, Outcome
+from starsieve.features import FEATURES, Period
+from starsieve.models.serving.classifier import Classifier
 
 SCHEMA = "starsieve.classification.v2"  # readers with v1 can read it, and v2 reads old messages
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from broker.simulate.catalogue import read_light_curves
-from broker.simulate.files import write_packets, write_truth
-from broker.simulate.invent import invent
-from broker.simulate.observed import ObservedStar
-from broker.simulate.packets import PacketWriter
+from starsieve.broker.simulate.catalogue import read_light_curves
+from starsieve.broker.simulate.files import write_packets, write_truth
+from starsieve.broker.simulate.invent import invent
+from starsieve.broker.simulate.observed import ObservedStar
+from starsieve.broker.simulate.packets import PacketWriter
 
 __all__ = [
     "ObservedStar",

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from broker.alerts.barycentre import FIRST_MJD, LAST_MJD
-from broker.simulate.observed import (
+from starsieve.broker.simulate.observed import (
     FID_G,
     FID_I,
     FID_R,
@@ -18,9 +17,10 @@ from broker.simulate.observed import (
     to_flux,
     to_mag,
 )
-from features.folder import Folder, Objects, UnreadableFolderError, read_objects
-from features.lightcurves import LightCurves
-from models import splits
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD
+from starsieve.features.tools.folder import Folder, Objects, UnreadableFolderError, read_objects
+from starsieve.features.tools.lightcurves import LightCurves
+from starsieve.models.data import splits
 
 #: The filter of ZTF that stands for a catalogue's band.
 FILTERS = {"u": FID_G, "b": FID_G, "B": FID_G, "g": FID_G, "V": FID_R, "Hp": FID_R, "r": FID_R, "R": FID_R}

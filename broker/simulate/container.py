@@ -7,7 +7,7 @@ from typing import Any
 import fastavro
 from fastavro.types import Schema
 
-import schemas
+from starsieve import schemas
 
 Row = dict[str, Any]
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from broker.simulate.observed import ObservedStar
+from starsieve.broker.simulate.observed import ObservedStar
 
 
 def write_packets(packets: Iterable[tuple[str, bytes]], folder: Path) -> int:

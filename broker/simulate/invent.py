@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from broker.alerts.barycentre import MJD0
-from broker.simulate.observed import (
+from starsieve.broker.simulate.observed import (
     FID_G,
     FID_R,
     Array,
@@ -15,7 +14,8 @@ from broker.simulate.observed import (
     object_id,
     to_flux,
 )
-from broker.simulate.stars import draw_star
+from starsieve.broker.simulate.stars import draw_star
+from starsieve.broker.surveys.barycentre import MJD0
 
 FIRST_NIGHT_MJD = 61000
 _WEATHER, _SKY, _STARS = range(3)  # separate random numbers for each

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.alerts.barycentre import MJD0, barycentric
+from starsieve.broker.surveys.barycentre import MJD0, barycentric
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

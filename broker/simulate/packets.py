@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from broker.simulate import container
-from broker.simulate.container import Row
-from broker.simulate.observed import EXPOSURE_S, FID_G, FID_I, FID_R, FLUX_MAG, ObservedStar, to_mag
-from broker.simulate.stamps import stamp
+from starsieve.broker.simulate import container
+from starsieve.broker.simulate.container import Row
+from starsieve.broker.simulate.observed import EXPOSURE_S, FID_G, FID_I, FID_R, FLUX_MAG, ObservedStar, to_mag
+from starsieve.broker.simulate.stamps import stamp
 
 PUBLISHER = "starsieve simulate"
 HISTORY_D = 30.0

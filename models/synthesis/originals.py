@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from features.folder import Folder, read_objects
-from models import splits
-from models.synthesis.folded import N_PHASES
-from models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
-from models.synthesis.shapes import Shape, eclipse_shape, fourier_shape
+from starsieve.features.tools.folder import Folder, read_objects
+from starsieve.models.data import splits
+from starsieve.models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
+from starsieve.models.synthesis.signals.folded import N_PHASES
+from starsieve.models.synthesis.signals.shapes import Shape, eclipse_shape, fourier_shape
 
 # Clean: the model explains this share of the variance (cross-validated for series), and its robust residual is below
 # this share of its own peak-to-peak. Fainter stars' shapes are mostly noise; spots and giants change by themselves.

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from features.folder import Objects, read_light_curves, read_objects
-from features.lightcurves import LightCurves
-from features.profile import FROM_SEARCH, PROFILE, profile_given_period
-from models.synthesis.eclipses import eclipsing
-from models.synthesis.folded import Folded
-from models.synthesis.lightcurves import Epochs
+from starsieve.features.shape.profile import FROM_SEARCH, PROFILE, profile_given_period
+from starsieve.features.tools.folder import Objects, read_light_curves, read_objects
+from starsieve.features.tools.lightcurves import LightCurves
+from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis.signals.eclipses import eclipsing
+from starsieve.models.synthesis.signals.folded import Folded
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,9 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-import features
-from models import registry
-from models.scaling import COLUMNS
+from starsieve import features
+from starsieve.models.serving import registry
+from starsieve.models.serving.scaling import COLUMNS
 
 ROWS = 100_000
 LIGHT_CURVES, EPOCHS = 200, 100

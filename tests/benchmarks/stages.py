@@ -7,15 +7,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from broker import simulate
-from broker.alerts import avro, ztf
-from broker.epochs import EPOCH, merge
-from broker.lightcurves import Stored
-from broker.outputs import ENCODERS
-from broker.outputs.message import Provenance
-from broker.process import process
-from broker.warmup import warm_up
-from models import registry
+from starsieve.broker import simulate
+from starsieve.broker.avro import container
+from starsieve.broker.epochs import EPOCH, merge
+from starsieve.broker.outputs import ENCODERS
+from starsieve.broker.outputs.message import Provenance
+from starsieve.broker.process import process
+from starsieve.broker.store import Stored
+from starsieve.broker.surveys import ztf
+from starsieve.broker.warmup import warm_up
+from starsieve.models.serving import registry
 
 STARS, NIGHTS, SEED = 150, 120, 3
 BATCH = 500
@@ -30,7 +31,7 @@ def main() -> None:
     stored: dict[str, Stored] = {}
     for first in range(0, len(packets), BATCH):
         start = time.perf_counter()
-        records = [record for packet in packets[first : first + BATCH] for record in avro.records(packet)]
+        records = [record for packet in packets[first : first + BATCH] for record in container.records(packet)]
         decoded = time.perf_counter()
         alerts = [ztf.alert(record) for record in records]
         measured = time.perf_counter()

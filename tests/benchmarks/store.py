@@ -7,8 +7,8 @@ import redis
 from rich.console import Console
 from rich.table import Table
 
-from broker.embedded import embedded_redis
-from broker.epochs import EPOCH
+from starsieve.broker.epochs import EPOCH
+from starsieve.broker.tools.embedded import embedded_redis
 
 EPOCHS, FIRST_PACKET = 200, 20
 COMPACT_EVERY = 32

@@ -2,8 +2,8 @@
 
 import time
 
-from broker import telemetry
-from broker.telemetry import Batch
+from starsieve.broker import telemetry
+from starsieve.broker.telemetry import Batch
 
 ALERTS, BATCHES = 500, 200
 

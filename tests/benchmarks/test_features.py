@@ -3,7 +3,7 @@
 import pytest
 from rich.console import Console
 
-from features import bench
+from starsieve.features.tools import bench
 
 
 def test_benchmark_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from broker.alerts import AlertError, packets
+from starsieve.broker.surveys import AlertError, packets
 
 SPARE_BYTES = 256 * 2**20
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from broker.alerts.walk import MAX_ITEMS
+from starsieve.broker.avro.walk import MAX_ITEMS
 
 SIZES = {"null": 0, "boolean": 1, "float": 4, "double": 8}
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from broker import simulate
-from broker.alerts import Alert, packets
-from broker.epochs import merge
+from starsieve.broker import simulate
+from starsieve.broker.epochs import merge
+from starsieve.broker.surveys import Alert, packets
 
 
 def decoded(stream: Sequence[simulate.SimulatedAlert]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
 
-from broker.alerts.barycentre import FIRST_MJD, LAST_MJD, MJD0, TDB_MINUS_UTC_S, barycentric
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, MJD0, TDB_MINUS_UTC_S, barycentric
 
 PALOMAR = EarthLocation.from_geodetic(-116.8650, 33.3564, 1712)
 

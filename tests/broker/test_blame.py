@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.blame import MOST_ALIKE, Blame, WorkerError
+from starsieve.broker.blame import MOST_ALIKE, Blame, WorkerError
 
 
 def failure(text: str = "broken") -> Exception:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.epochs import DIFFERENCE, EPOCH, FORCED, Epochs, flags, merge, merge_into, of_band
+from starsieve.broker.epochs import DIFFERENCE, EPOCH, FORCED, Epochs, flags, merge, merge_into, of_band
 
 
 def row(mjd: float, mag: float = 17.0, magerr: float = 0.05, band: str = "g", **what: float) -> Epochs:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from broker import health as module
-from broker.health import REASONS, Health, not_ready, serve, stuck
+from starsieve.broker import health as module
+from starsieve.broker.health import REASONS, Health, not_ready, serve, stuck
 
 
 def ready() -> Health:

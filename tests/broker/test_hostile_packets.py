@@ -14,9 +14,10 @@ from typing import Any
 import cramjam
 import pytest
 
-from broker.alerts import AlertError, avro, packets
-from broker.alerts.avro import MAX_BYTES
-from broker.alerts.schema import MAX_SCHEMA_BYTES
+from starsieve.broker.avro import container
+from starsieve.broker.avro.container import MAX_BYTES
+from starsieve.broker.avro.schema import MAX_SCHEMA_BYTES
+from starsieve.broker.surveys import AlertError, packets
 from tests.broker.containers import SYNC, block, container, container_of, text
 from tests.broker.random_avro import number
 from tests.broker.ztf_rows import candidate, packed, packet
@@ -279,9 +280,9 @@ def test_a_lack_of_memory_is_not_the_packets_fault(monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(avro.fastavro, "schemaless_reader", full)
+    monkeypatch.setattr(container.fastavro, "schemaless_reader", full)
     with pytest.raises(MemoryError):
-        avro.records(packed(packet()))
+        container.records(packed(packet()))
 
 
 def test_details_are_short() -> None:

@@ -9,14 +9,14 @@ import fastavro
 import numpy as np
 import pytest
 
-import schemas
-from broker.outputs import ENCODERS
-from broker.outputs.message import Provenance, headers
-from broker.process import Outcome
-from features import FEATURES
-from features.period import TRUST
-from models import registry
-from models.serving import Classifier
+from starsieve import schemas
+from starsieve.broker.outputs import ENCODERS
+from starsieve.broker.outputs.message import Provenance, headers
+from starsieve.broker.process import Outcome
+from starsieve.features import FEATURES
+from starsieve.features.periods.period import TRUST
+from starsieve.models.serving import registry
+from starsieve.models.serving.classifier import Classifier
 from tests.broker.test_process import FIRST_MJD, alert, light_curve, run
 
 PROVENANCE = Provenance("ztf_20260101_programid1:3:14:0", 1_600_000_001_000, 1_600_000_002_000, 1_600_000_003_000)

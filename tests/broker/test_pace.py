@@ -1,6 +1,6 @@
 """The next batch is as large as the last ones allow."""
 
-from broker.pace import Pace
+from starsieve.broker.pace import Pace
 
 
 def test_fast_batches_are_as_large_as_they_may_be() -> None:

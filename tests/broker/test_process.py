@@ -5,14 +5,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import features
-from broker.alerts import Alert
-from broker.epochs import EPOCH, Epochs, flags, merge
-from broker.lightcurves import Stored
-from broker.process import Outcome, _as_of, _classify, _extract, process
-from models import registry
-from models.scaling import COLUMNS
-from models.serving import Classifier
+from starsieve import features
+from starsieve.broker.epochs import EPOCH, Epochs, flags, merge
+from starsieve.broker.process import Outcome, _as_of, _classify, _extract, process
+from starsieve.broker.store import Stored
+from starsieve.broker.surveys import Alert
+from starsieve.models.serving import registry
+from starsieve.models.serving.classifier import Classifier
+from starsieve.models.serving.scaling import COLUMNS
 
 FIRST_MJD = 60000.0
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker import replay
+from starsieve.broker.tools import replay
 
 
 def test_a_file_is_a_packet_whatever_it_is_called(tmp_path):

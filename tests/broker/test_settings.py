@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.settings import RESERVED_OPTIONS, SettingsError, load
+from starsieve.broker.settings import RESERVED_OPTIONS, SettingsError, load
 
 
 def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

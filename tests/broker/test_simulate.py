@@ -16,11 +16,10 @@ from fastavro.repository.base import AbstractSchemaRepository
 from hypothesis import given
 from hypothesis import strategies as st
 
-import schemas
-from broker import simulate
-from broker.alerts.barycentre import FIRST_MJD, LAST_MJD
-from broker.epochs import of_band
-from broker.simulate.observed import (
+from starsieve import schemas
+from starsieve.broker import simulate
+from starsieve.broker.epochs import of_band
+from starsieve.broker.simulate.observed import (
     ALERT_SIGMA,
     FID_G,
     FID_R,
@@ -30,7 +29,8 @@ from broker.simulate.observed import (
     object_id,
     to_mag,
 )
-from broker.simulate.stars import CONSTANT, GRID, KINDS, draw_star
+from starsieve.broker.simulate.stars import CONSTANT, GRID, KINDS, draw_star
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD
 from tests.broker.simulated import decoded
 
 Record = dict[str, Any]

@@ -8,10 +8,10 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from broker import simulate
-from broker.simulate.observed import FID_G, FID_R, barycentric_middle, to_flux, to_mag
-from features.folder import UnreadableFolderError
-from models.splits import held_out
+from starsieve.broker import simulate
+from starsieve.broker.simulate.observed import FID_G, FID_R, barycentric_middle, to_flux, to_mag
+from starsieve.features.tools.folder import UnreadableFolderError
+from starsieve.models.data.splits import held_out
 from tests.broker.simulated import decoded
 
 

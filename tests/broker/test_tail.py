@@ -5,8 +5,8 @@ import json
 import pytest
 from rich.console import Console
 
-from broker.outputs.message import CLASSIFIED
-from broker.tail import LiveTable, as_json
+from starsieve.broker.outputs.message import CLASSIFIED
+from starsieve.broker.tools.tail import LiveTable, as_json
 
 
 def cells(table: LiveTable) -> list[str]:

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client import REGISTRY
 
-from broker import telemetry
-from broker.telemetry import Batch, Minute
+from starsieve.broker import telemetry
+from starsieve.broker.telemetry import Batch, Minute
 
 
 def value(name: str, **labels: str) -> float:

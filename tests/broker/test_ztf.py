@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.alerts import AlertError, avro, ztf
-from broker.alerts.barycentre import barycentric
-from broker.epochs import DIFFERENCE, FORCED, Epochs, n_references, of_band
+from starsieve.broker.avro import container
+from starsieve.broker.epochs import DIFFERENCE, FORCED, Epochs, n_references, of_band
+from starsieve.broker.surveys import AlertError, ztf
+from starsieve.broker.surveys.barycentre import barycentric
 from tests.broker.ztf_rows import JD, candidate, forced, packet, upper_limit
 
 
@@ -242,7 +243,7 @@ def test_all_real_packets_become_alerts(data_dir: Path) -> None:
         if not path.is_file():
             continue
         try:
-            records = avro.records(path.read_bytes())
+            records = container.records(path.read_bytes())
         except AlertError:
             unreadable += 1
             continue

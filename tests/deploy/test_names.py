@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from broker import health, telemetry
-from broker.settings import Settings
+from starsieve.broker import health, telemetry
+from starsieve.broker.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/prometheus/starsieve.rules.yaml"

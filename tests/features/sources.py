@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from features.folder import read_light_curves
-from features.simulated import KINDS, LightCurve, light_curve
+from starsieve.features.tools.folder import read_light_curves
+from starsieve.features.tools.simulated import KINDS, LightCurve, light_curve
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 

@@ -5,17 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import choose, find_period, reference
-from features.analyse import weighed
-from features.folder import read_light_curves, read_objects
-from features.simulated import KINDS, light_curve
-from features.taming import tame
+from starsieve.features import find_period, reference
+from starsieve.features.analyse import weighed
+from starsieve.features.periods import choice
+from starsieve.features.shape.winsorize import tame
+from starsieve.features.tools.folder import read_light_curves, read_objects
+from starsieve.features.tools.simulated import KINDS, light_curve
 from tests.features.sources import SOURCES, any_source, simulated
 
 
 def test_shape_is_that_of_complex_amplitudes() -> None:
     for coefficients in np.random.default_rng(1).normal(size=(50, 6)):
-        np.testing.assert_allclose(choose.shape_of(coefficients), reference.shape(coefficients), rtol=1e-6)
+        np.testing.assert_allclose(choice.shape_of(coefficients), reference.shape(coefficients), rtol=1e-6)
 
 
 def test_sharp_minima_are_eclipses_and_fast_rises_are_not() -> None:
@@ -27,10 +28,10 @@ def test_sharp_minima_are_eclipses_and_fast_rises_are_not() -> None:
     eclipse = np.exp(-0.5 * ((phase - 0.5) / 0.05) ** 2)  # fainter for a short time
     flare = -eclipse
     sawtooth = (phase * 1.0) % 1  # fades slowly, brightens at once
-    assert choose.shape_of(fit(eclipse))[0] > 0.5
-    assert choose.shape_of(fit(flare))[0] < -0.5
-    assert abs(choose.shape_of(fit(sawtooth))[1]) > 0.4
-    assert abs(choose.shape_of(fit(eclipse))[1]) < 1e-6
+    assert choice.shape_of(fit(eclipse))[0] > 0.5
+    assert choice.shape_of(fit(flare))[0] < -0.5
+    assert abs(choice.shape_of(fit(sawtooth))[1]) > 0.4
+    assert abs(choice.shape_of(fit(eclipse))[1]) < 1e-6
 
 
 def test_log_odds_are_the_sum_of_their_terms() -> None:
@@ -39,7 +40,7 @@ def test_log_odds_are_the_sum_of_their_terms() -> None:
     for _ in range(2000):
         coefficients = rng.normal(size=6) * [1, 1, 0.3, 0.3, 0.15, 0.15]
         frequency, gain, deviation = 10 ** rng.uniform(-2, 1.3), rng.uniform(0, 80), 10 ** rng.uniform(-2, 0)
-        found = choose.doubling_log_odds(frequency, gain, deviation, coefficients)
+        found = choice.doubling_log_odds(frequency, gain, deviation, coefficients)
         assert found == pytest.approx(reference.doubling_log_odds(frequency, gain, deviation * coefficients), abs=1e-6)
         answers.add(found > 0)
     assert answers == {True, False}
@@ -74,7 +75,7 @@ def test_evidence_is_that_of_the_best_number_of_harmonics(kind: str, n_epochs: i
     band = reference.Band(mjd - mjd[0], mag, magerr)
     data, _ = weighed(band.time, mag, magerr, np.array([0, mjd.size]))
     for frequency in np.random.default_rng(4).uniform(0.3, 10, 20):
-        evidence, n_harmonics = choose.evidence_of(data, frequency)
+        evidence, n_harmonics = choice.evidence_of(data, frequency)
         expected, expected_harmonics = reference.evidence([band], frequency)
         assert evidence == pytest.approx(expected, abs=1e-3)
         assert n_harmonics == expected_harmonics
@@ -121,12 +122,12 @@ def test_three_outliers_in_a_hundred_epochs_seldom_change_the_period() -> None:
 
 
 def test_gain_is_a_log_likelihood_ratio() -> None:
-    assert choose.gain_of(100, 0.75, 0.5) == pytest.approx(100 * np.log(2))
-    assert np.isfinite(choose.gain_of(100, 1.0, 1.0))
+    assert choice.gain_of(100, 0.75, 0.5) == pytest.approx(100 * np.log(2))
+    assert np.isfinite(choice.gain_of(100, 1.0, 1.0))
 
 
 def test_a_band_of_few_epochs_weighs_little() -> None:
     curve = light_curve("rrab", 240, 500.0, np.random.default_rng(3))
     for starts, expected in (([0, 240], 240), ([0, 120, 240], 120), ([0, 40, 240], (40**2 + 200**2) / 240)):
         data, _ = weighed(curve.mjd - curve.mjd[0], curve.mag, curve.magerr, np.array(starts))
-        assert choose.epochs_per_band(data) == pytest.approx(expected)
+        assert choice.epochs_per_band(data) == pytest.approx(expected)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import folder as folders
-from features.folder import Folder, UnreadableFolderError, read_light_curves, read_objects
-from features.lightcurves import LightCurves
+from starsieve.features.tools import folder as folders
+from starsieve.features.tools.folder import Folder, UnreadableFolderError, read_light_curves, read_objects
+from starsieve.features.tools.lightcurves import LightCurves
 
 Row = tuple[str, str, float | None, float | None, float | None]
 NAMES = ("object_id", "band", "mjd", "mag", "magerr")

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import features
-from features import reference
-from features.check import REASONS, floored_errors
+from starsieve import features
+from starsieve.features import reference
+from starsieve.features.check import REASONS, floored_errors
 
 COSTLY = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 finite = st.floats(-1e3, 1e3, allow_nan=False)

@@ -13,22 +13,23 @@ from pathlib import Path
 
 import pytest
 
-from features import kernel_cache
+from starsieve.features import kernel_cache
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = [package.split(".")[1] for package in kernel_cache.PACKAGES]
 MODULES = {
     "below/limits.py": "FACTOR = 2.0",
     "below/inner.py": """
-from features.below.limits import FACTOR
-from features.jit import kernel
+from starsieve.features.below.limits import FACTOR
+from starsieve.features.jit import kernel
 
 @kernel
 def inner(x):
     return FACTOR * x
 """,
     "outer.py": """
-from features.below.inner import inner
-from features.jit import kernel
+from starsieve.features.below.inner import inner
+from starsieve.features.jit import kernel
 
 @kernel
 def outer(x):
@@ -36,7 +37,7 @@ def outer(x):
 """,
 }
 CALL = """
-from features.outer import outer
+from starsieve.features.outer import outer
 print(outer(3.0), "loaded" if outer.stats.cache_hits else "compiled")
 """
 COMPILED, LOADED = "7.0 compiled", "7.0 loaded"
@@ -44,7 +45,9 @@ COMPILED, LOADED = "7.0 compiled", "7.0 loaded"
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    features = tmp_path / "code" / "features"
+    features = tmp_path / "code" / "starsieve" / "features"
+    features.parent.mkdir(parents=True)
+    (features.parent / "__init__.py").touch()
     shutil.copytree(ROOT / "features", features, ignore=shutil.ignore_patterns("__pycache__"))
     (features / "below").mkdir()
     for name, text in MODULES.items():
@@ -78,7 +81,7 @@ def files(cache: Path) -> list[Path]:
 def test_what_changes_in_another_file_reaches_the_kernel(package: Path, cache: Path, edited: str) -> None:
     assert said(start(package, cache)) == COMPILED
     assert said(start(package, cache)) == LOADED
-    file = package / "features" / edited
+    file = package / "starsieve" / "features" / edited
     before = file.read_text()
     file.write_text(before.replace("FACTOR = 2.0", "FACTOR = 4.0").replace("return FACTOR", "return 2.0 * FACTOR"))
     assert said(start(package, cache)) == "13.0 compiled"
@@ -181,9 +184,9 @@ def test_what_is_written_can_be_read_whatever_the_umask(tmp_path: Path, umask: i
 
 
 def test_nothing_compiles_where_it_must_not(package: Path, cache: Path) -> None:
-    script = CALL.replace("print(", "from features.kernel_cache import load_only\nwith load_only(): print(")
+    script = CALL.replace("print(", "from starsieve.features.kernel_cache import load_only\nwith load_only(): print(")
     missing = start(package, cache, script)
-    assert "NotCompiledError: features.outer.outer(" in missing.communicate(timeout=100)[1]
+    assert "NotCompiledError: starsieve.features.outer.outer(" in missing.communicate(timeout=100)[1]
     assert said(start(package, cache)) == COMPILED
     assert said(start(package, cache, script)) == LOADED
 
@@ -208,17 +211,18 @@ def test_old_folders_go(package: Path, cache: Path) -> None:
 def test_kernels_use_nothing_but_their_own_package_and_this_one() -> None:
     """What names their code, `code_for`, looks at no other."""
     checked = 0
-    for source in (path for package in kernel_cache.PACKAGES for path in (ROOT / package).rglob("*.py")):
+    for source in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         imports = [node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.ImportFrom)]
-        if any(node.module == "features.jit" for node in imports):
+        if any(node.module == "starsieve.features.jit" for node in imports):
             own = source.relative_to(ROOT).parts[0]
-            of_ours = {str(node.module).partition(".")[0] for node in imports} & set(kernel_cache.PACKAGES)
+            modules = [str(node.module).split(".") for node in imports]
+            of_ours = {parts[1] for parts in modules if parts[0] == "starsieve"}
             assert of_ours <= {own, "features"}, source
             checked += 1
     assert checked > 15
 
 
 def test_no_kernel_is_left_to_the_cache_of_numba() -> None:
-    for source in (path for package in kernel_cache.PACKAGES for path in (ROOT / package).rglob("*.py")):
+    for source in (path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         if source != ROOT / "features" / "jit.py":
             assert "njit" not in source.read_text() or "cache=True" not in source.read_text(), source

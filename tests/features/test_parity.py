@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import features
+from starsieve import features
 
 TOLERANCE = 1e-6
 

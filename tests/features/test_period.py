@@ -8,13 +8,13 @@ import pytest
 from astropy.timeseries import LombScargle
 from rich.console import Console
 
-import features
-from features import UnusableLightCurve, find_period, reference
-from features.bench_periods import compare_survey
-from features.grid import SHORTEST_PERIOD
-from features.search import weighed
-from features.significance import beyond_trend, false_alarm_probability
-from features.simulated import KINDS, cadence, light_curve
+from starsieve import features
+from starsieve.features import UnusableLightCurve, find_period, reference
+from starsieve.features.periods.grid import SHORTEST_PERIOD
+from starsieve.features.periods.search import weighed
+from starsieve.features.periods.significance import beyond_trend, false_alarm_probability
+from starsieve.features.tools.bench_periods import compare_survey
+from starsieve.features.tools.simulated import KINDS, cadence, light_curve
 from tests.features.sources import SOURCES, any_source, simulated
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import features
-from features import PROFILE, reference
-from features.profile import FROM_SEARCH, profile_given_period
-from features.significance import false_alarm_probability
+from starsieve import features
+from starsieve.features import PROFILE, reference
+from starsieve.features.periods.significance import false_alarm_probability
+from starsieve.features.shape.profile import FROM_SEARCH, profile_given_period
 from tests.features.sources import HARD, SOURCES, SURVEYS, Arrays, real, simulated
 
 

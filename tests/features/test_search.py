@@ -5,15 +5,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from features import reference
-from features.analyse import CERTIFIED, lowest_index
-from features.ceilings import renew_ceilings
-from features.gls import HALF, UNROLL, add_block, offset_tables
-from features.grid import BLOCK, grid_of
-from features.harmonics import harmonic_power, nested_powers
-from features.parity import published_period
-from features.search import UNKNOWN, best_blocks, weigh
-from features.simulated import KINDS
+from starsieve.features import reference
+from starsieve.features.analyse import CERTIFIED, lowest_index
+from starsieve.features.periods.ceilings import renew_ceilings
+from starsieve.features.periods.gls import HALF, UNROLL, add_block, offset_tables
+from starsieve.features.periods.grid import BLOCK, grid_of
+from starsieve.features.periods.harmonics import harmonic_power, nested_powers
+from starsieve.features.periods.parity import published_period
+from starsieve.features.periods.search import UNKNOWN, best_blocks, weigh
+from starsieve.features.tools.simulated import KINDS
 from tests.features.sources import SOURCES, Arrays, any_source, simulated
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]

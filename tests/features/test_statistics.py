@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from features import FEATURES, reference
-from features.shapiro import shapiro_w
-from features.sorting import sort_pairs
-from features.statistics import features_given_period
+from starsieve.features import FEATURES, reference
+from starsieve.features.shape.shapiro import shapiro_w
+from starsieve.features.shape.sorting import sort_pairs
+from starsieve.features.shape.statistics import features_given_period
 from tests.features.sources import SOURCES, SURVEYS, Arrays, any_source, real
 
 FOURIER = ("amplitude", "phi21", "phi31", "r21", "r31")  # determined to what the fit's conditioning leaves

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from astropy.utils.masked import Masked
 
-import features
-from features import simulated as sources
-from features.analyse import LOOKED_AT, N_COLUMNS, period_and_state
-from features.folder import read_light_curves
-from features.state import HEADER, covers_only
+from starsieve import features
+from starsieve.features.analyse import LOOKED_AT, N_COLUMNS, period_and_state
+from starsieve.features.periods.state import HEADER, covers_only
+from starsieve.features.tools import simulated as sources
+from starsieve.features.tools.folder import read_light_curves
 from tests.features.sources import SOURCES, Arrays, any_source, arrays, simulated
 
 

@@ -188,8 +188,8 @@ def kafka_settings(listen: str, port: int, controller: int) -> dict[str, str]:
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "message.max.bytes": str(16 * 2**20),
         # a killed broker may come back only when its former self has timed out; 9 s by default
-        "broker.session.timeout.ms": "2000",
-        "broker.heartbeat.interval.ms": "500",
+        "starsieve.broker.session.timeout.ms": "2000",
+        "starsieve.broker.heartbeat.interval.ms": "500",
         "group.initial.rebalance.delay.ms": "0",
         "offsets.topic.num.partitions": "4",
         "offsets.topic.replication.factor": "1",

@@ -15,10 +15,10 @@ import redis
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from broker.alerts import Alert
-from broker.alerts.packets import decode
-from broker.epochs import Epochs, merge
-from broker.lightcurves import LightCurves
+from starsieve.broker.epochs import Epochs, merge
+from starsieve.broker.store import LightCurves
+from starsieve.broker.surveys import Alert
+from starsieve.broker.surveys.packets import decode
 from tests.integration import topics
 from tests.integration.processes import Process, eventually
 
@@ -71,7 +71,7 @@ class Stream:
         environment = os.environ | {f"STARSIEVE_{key.upper()}": value for key, value in told.items()}
         folder = self.folder / f"{self.group}-{name}"
         folder.mkdir()
-        worker = Process([sys.executable, "-m", "broker.cli", "run"], folder, environment)
+        worker = Process([sys.executable, "-m", "starsieve.broker.cli", "run"], folder, environment)
         worker.launch()
         self.workers.append(worker)
         return worker

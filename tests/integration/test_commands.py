@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from broker.cli import app
+from starsieve.broker.cli import app
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import night
 
 
 def starsieve(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "broker.cli", *map(str, arguments)],
+        [sys.executable, "-m", "starsieve.broker.cli", *map(str, arguments)],
         env=os.environ | {"COLUMNS": "200", "NO_COLOR": "1"} | environment,
         capture_output=True,
         text=True,

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka import KafkaError
 
-from broker.kafka.connection import Complaints, ConnectionFailed, KafkaAway, KafkaRefuses, connect
-from broker.settings import KafkaSettings, SettingsError
+from starsieve.broker.kafka.connection import Complaints, ConnectionFailed, KafkaAway, KafkaRefuses, connect
+from starsieve.broker.settings import KafkaSettings, SettingsError
 from tests.integration.servers import SecuredKafka, free_port
 
 Options = dict[str, str]

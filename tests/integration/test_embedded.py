@@ -9,8 +9,9 @@ import redis
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from broker import demo, simulate
-from broker.embedded import embedded_kafka, embedded_redis
+from starsieve.broker import simulate
+from starsieve.broker.tools import demo
+from starsieve.broker.tools.embedded import embedded_kafka, embedded_redis
 
 CONSUME_IN_ANOTHER_PROCESS = """
 import sys

@@ -10,9 +10,9 @@ import pytest
 import redis
 from confluent_kafka import Producer
 
-import schemas
-from broker.kafka.messages import OWN_MARK
-from broker.outputs import elasticc
+from starsieve import schemas
+from starsieve.broker.kafka.messages import OWN_MARK
+from starsieve.broker.outputs import elasticc
 from tests.integration import raw_producer, topics
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import SCHEMA, night, star

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import redis
 
-from broker.epochs import EPOCH, Epochs, flags, merge, merge_into
-from broker.lightcurves import Change, LightCurves
+from starsieve.broker.epochs import EPOCH, Epochs, flags, merge, merge_into
+from starsieve.broker.store import Change, LightCurves
 
 DAY_S = 86400
 

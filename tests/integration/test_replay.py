@@ -6,10 +6,11 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
-from broker import replay, simulate
-from broker.kafka.clients import create_topics
-from broker.kafka.messages import MAX_MESSAGE_BYTES
-from broker.settings import KafkaSettings
+from starsieve.broker import simulate
+from starsieve.broker.kafka.clients import create_topics
+from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
+from starsieve.broker.settings import KafkaSettings
+from starsieve.broker.tools import replay
 from tests.integration import topics
 
 pytestmark = pytest.mark.kafka

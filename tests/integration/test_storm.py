@@ -11,7 +11,7 @@ import pytest
 import redis
 from confluent_kafka import Producer
 
-from broker.kafka.messages import OWN_MARK
+from starsieve.broker.kafka.messages import OWN_MARK
 from tests.integration import raw_producer
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import night

@@ -11,14 +11,14 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from broker import worker as stream_worker
-from broker.alerts import Alert
-from broker.blame import MOST_ALIKE, WorkerError
-from broker.kafka import consumer as consumers
-from broker.kafka import publisher as publishers
-from broker.kafka.publisher import Publisher
-from broker.process import process
-from broker.settings import KafkaSettings, RedisSettings, Settings
+from starsieve.broker import worker as stream_worker
+from starsieve.broker.blame import MOST_ALIKE, WorkerError
+from starsieve.broker.kafka import consumer as consumers
+from starsieve.broker.kafka import publisher as publishers
+from starsieve.broker.kafka.publisher import Publisher
+from starsieve.broker.process import process
+from starsieve.broker.settings import KafkaSettings, RedisSettings, Settings
+from starsieve.broker.surveys import Alert
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import night, star
 from tests.integration.processes import eventually
@@ -217,7 +217,7 @@ def test_a_batch_slower_than_kafka_waits_is_done_in_parts(
         time.sleep(0.2 * len(alerts))
         return process(alerts, *args, **kwargs)
 
-    monkeypatch.setattr("broker.pipeline.process", slow)
+    monkeypatch.setattr("starsieve.broker.pipeline.process", slow)
     with running(stream, 500, **{"max.poll.interval.ms": "6000", "session.timeout.ms": "6000"}) as worker:
         answered(stream, len(sent), worker)
     assert_each_alert_answered_once(stream)
@@ -229,7 +229,7 @@ def broken_for(monkeypatch: pytest.MonkeyPatch, is_broken: Callable[[Alert], boo
             raise TypeError("a bug")
         return process(alerts, *args, **kwargs)
 
-    monkeypatch.setattr("broker.pipeline.process", broken)
+    monkeypatch.setattr("starsieve.broker.pipeline.process", broken)
 
 
 def test_one_alert_that_we_have_a_bug_for_becomes_a_dead_letter(

@@ -7,9 +7,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from features.commands import Commands
-from features.errors import EXIT_WRONG_USAGE
-from models import cli
+from starsieve.features.tools.commands import Commands
+from starsieve.features.tools.errors import EXIT_WRONG_USAGE
+from starsieve.models import cli
 
 pq = pytest.importorskip("pyarrow.parquet")
 

@@ -6,17 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.lightcurves import assemble
-from models import ModelError, building, calibration, cards, ensemble, judging, sources, tables, training
-from models.ensemble import Recipe, Trained
-from models.network import INPUT_NORM, Architecture
-from models.scaling import COLUMNS
-from models.serving import Classifier
-from models.tables import Table
-from models.taxonomy import RESIDUAL
+from starsieve.features.tools.lightcurves import assemble
+from starsieve.models import ModelError
+from starsieve.models.data import tables
+from starsieve.models.data.tables import Table
+from starsieve.models.judging import judging
+from starsieve.models.recipes import building, sources
+from starsieve.models.serving import calibration
+from starsieve.models.serving.classifier import Classifier
+from starsieve.models.serving.scaling import COLUMNS
+from starsieve.models.serving.taxonomy import RESIDUAL
+from starsieve.models.training import ensemble, fit, write
+from starsieve.models.training.ensemble import Recipe, Trained
+from starsieve.models.training.network import INPUT_NORM, Architecture
 
 PERIOD, AMPLITUDE = COLUMNS.index("period"), COLUMNS.index("amplitude")
-RECIPE = Recipe(Architecture(hidden=(16, 16), members=5), training.Schedule(steps=300, batch=64))
+RECIPE = Recipe(Architecture(hidden=(16, 16), members=5), fit.Schedule(steps=300, batch=64))
 CLASSES = {"RRAB": (0.5, 0.3), "EW": (0.3, 0.1), "LPV": (200.0, 0.8)}
 
 
@@ -96,7 +101,7 @@ def test_invented_rows_keep_to_the_values_of_their_fold() -> None:
 
 def test_ids_with_colons_are_stars_of_their_own(table: Table) -> None:
     named = replace(table, object_id=np.array([f"SURVEY:{number}" for number in range(len(table.object_id))]))
-    short = replace(RECIPE, schedule=training.Schedule(steps=1, batch=8))
+    short = replace(RECIPE, schedule=fit.Schedule(steps=1, batch=8))
     assert np.bincount(ensemble.train(named, short, None, seed=0).fold).tolist() == [36] * 5
 
 
@@ -111,7 +116,7 @@ def test_labels_that_all_lie_in_one_fold_are_too_few(table: Table) -> None:
     outcomes = set()
     for seed in range(10):
         try:
-            ensemble.train(two, replace(RECIPE, schedule=training.Schedule(steps=1, batch=8)), None, seed)
+            ensemble.train(two, replace(RECIPE, schedule=fit.Schedule(steps=1, batch=8)), None, seed)
             outcomes.add("trained")
         except ModelError as error:
             outcomes.add(str(error).split(":")[0])
@@ -128,7 +133,7 @@ def test_trainings_side_by_side_know_nothing_of_each_other(table: Table) -> None
 
 
 def test_the_served_network_is_the_trained_one(trained: Trained, tmp_path: Path) -> None:
-    cards.save(trained, tmp_path, survey="test", bands=("g", "r"), notes={})
+    write.save(trained, tmp_path, survey="test", bands=("g", "r"), notes={})
     classifier = Classifier(tmp_path)
     others = survey(50, seed=3).own()
     assert classifier.classes == (*trained.classes, RESIDUAL)
@@ -138,10 +143,10 @@ def test_the_served_network_is_the_trained_one(trained: Trained, tmp_path: Path)
 
 def test_a_transfer_starts_from_the_weights_below_the_head(trained: Trained, tmp_path: Path) -> None:
     notes = {"architecture": asdict(RECIPE.architecture)}
-    cards.save(trained, tmp_path, survey="test", bands=("g",), notes=notes)
+    write.save(trained, tmp_path, survey="test", bands=("g",), notes=notes)
     sources.save_weights(trained, tmp_path)
     source = sources.own(tmp_path)
-    still = Recipe(RECIPE.architecture, training.Schedule(steps=60, batch=64, body_rate=0.0))
+    still = Recipe(RECIPE.architecture, fit.Schedule(steps=60, batch=64, body_rate=0.0))
     table = survey(20, seed=4)
     again = ensemble.train(table.select(np.flatnonzero(table.label != "LPV")), still, source, seed=1)
     for name in ("dense_1", "dense_2"):

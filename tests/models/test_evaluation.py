@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import evaluation
+from starsieve.models.judging import evaluation
 
 metrics = pytest.importorskip("sklearn.metrics")
 NAMES = ("a", "b", "c", "d")

@@ -8,8 +8,9 @@ import pytest
 
 pytest.importorskip("light_curve")
 
-from models import building, experiment
-from models.learning_curves import METHODS
+from starsieve.models.experiment import transfer as experiment
+from starsieve.models.experiment.learning_curves import METHODS
+from starsieve.models.recipes import building
 from tests.models.invented import write_survey
 
 

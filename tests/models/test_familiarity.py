@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import familiarity
-from models.familiarity import Familiarity
-from models.scaling import CLIP
+from starsieve.models.serving import familiarity
+from starsieve.models.serving.familiarity import Familiarity
+from starsieve.models.serving.scaling import CLIP
 
 INPUTS = 6
 RNG = np.random.default_rng(0)

@@ -4,8 +4,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from models import network
-from models.network import EPSILON, MOMENTUM, Architecture, MemberNorm
+from starsieve.models.training import network
+from starsieve.models.training.network import EPSILON, MOMENTUM, Architecture, MemberNorm
 
 MEMBERS, BATCH, UNITS = 3, 40, 5
 

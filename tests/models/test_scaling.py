@@ -8,8 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from models import ModelError, scaling
-from models.scaling import COLUMNS
+from starsieve.models import ModelError
+from starsieve.models.serving import scaling
+from starsieve.models.serving.scaling import COLUMNS
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=64)
 

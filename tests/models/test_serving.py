@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import ModelError, judging, registry, taxonomy
-from models.scaling import COLUMNS
-from models.serving import CARD, CHUNK, NETWORK, Classifier, version_of
-from models.tables import Table
+from starsieve.models import ModelError
+from starsieve.models.data.tables import Table
+from starsieve.models.judging import judging
+from starsieve.models.serving import registry, taxonomy
+from starsieve.models.serving.classifier import CARD, CHUNK, NETWORK, Classifier, version_of
+from starsieve.models.serving.scaling import COLUMNS
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.lognormal(size=(700, len(COLUMNS)))

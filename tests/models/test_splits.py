@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models import splits
+from starsieve.models.data import splits
 
 LABELS = np.repeat(["RRAB", "EW", "CEP"], [100, 40, 7])
 NAMES = np.array([f"star{i}" for i in range(len(LABELS))])

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from features import FEATURES
-from features.lightcurves import LightCurves, assemble
-from models import survey, tables
+from starsieve.features import FEATURES
+from starsieve.features.tools.lightcurves import LightCurves, assemble
+from starsieve.models.data import tables, training_set
 
 EPOCHS = 40
 # "same" has its light curve twice with one label, "torn" with two, "copy" with one that too few have.
@@ -43,7 +43,7 @@ def curves() -> LightCurves:
 
 
 def test_of_repeated_light_curves_one_is_used_and_none_where_the_labels_differ() -> None:
-    found = survey.training_set(curves(), views=1)
+    found = training_set.training_set(curves(), views=1)
     assert found.repeated == ["same-2", "torn-1", "torn-2", "copy-2"]
     assert {"same-1", "copy-1"} <= set(found.table.object_id.tolist())
     assert not set(found.repeated) & set(found.table.object_id.tolist())
@@ -53,7 +53,7 @@ def test_of_repeated_light_curves_one_is_used_and_none_where_the_labels_differ()
 
 def test_a_class_that_repeats_leave_too_small_is_dropped() -> None:
     nine = np.flatnonzero(curves().object_id != "EA0")  # nine EA and a torn one
-    found = survey.training_set(curves().select(nine), views=1)
+    found = training_set.training_set(curves().select(nine), views=1)
     assert set(found.table.label.tolist()) == {"EW"}
     assert found.dropped == {"EA": 10, "RRC": 2}
 

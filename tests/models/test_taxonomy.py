@@ -2,7 +2,8 @@
 
 import pytest
 
-from models import ModelError, taxonomy
+from starsieve.models import ModelError
+from starsieve.models.serving import taxonomy
 
 
 @pytest.mark.parametrize(

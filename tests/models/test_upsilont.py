@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features import FEATURES
-from models import ModelError, network, upsilont
+from starsieve.features import FEATURES
+from starsieve.models import ModelError
+from starsieve.models.recipes import upsilont
+from starsieve.models.training import network
 
 
 @pytest.fixture(scope="module")

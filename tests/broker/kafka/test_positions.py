@@ -1,6 +1,6 @@
 """What retention has taken before it was read is told apart from the gaps that transactions leave."""
 
-from broker.kafka.positions import Positions
+from starsieve.broker.kafka.positions import Positions
 
 HERE = ("alerts", 0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.kafka.topics import compiled, includes, select
+from starsieve.broker.kafka.topics import compiled, includes, select
 
 OWN = ("starsieve_classifications", "starsieve_dead_letters")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import splits
-from models.synthesis import Catalog, LightCurves, concatenate, ogle3_light_curves, read_catalog
-from models.synthesis.cadence import FIELDS, MAX_EPOCHS, MIN_EPOCHS, ogle_epochs
-from models.synthesis.lightcurves import Epochs
-from models.synthesis.noise import OGLE3_ERRORS, observe_ogle
-from models.synthesis.ogle3 import GIANTS, LABELS, PULSATORS
+from starsieve.models.data import splits
+from starsieve.models.synthesis import Catalog, LightCurves, concatenate, ogle3_light_curves, read_catalog
+from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis.noise import OGLE3_ERRORS, observe_ogle
+from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, MIN_EPOCHS, ogle_epochs
+from starsieve.models.synthesis.ogle.ogle3 import GIANTS, LABELS, PULSATORS
 
 
 @pytest.fixture(scope="session")

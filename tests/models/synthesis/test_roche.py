@@ -3,8 +3,16 @@
 import numpy as np
 import pytest
 
-from models.synthesis import roche
-from models.synthesis.roche import ANGLES, DIRECTIONS, Binary, axis_potential, binary_flux, inner_point, surface
+from starsieve.models.synthesis.signals import roche
+from starsieve.models.synthesis.signals.roche import (
+    ANGLES,
+    DIRECTIONS,
+    Binary,
+    axis_potential,
+    binary_flux,
+    inner_point,
+    surface,
+)
 
 
 def spheres(fill: float, surface_ratio: float) -> Binary:

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.synthesis.folded import PHASES, Folded
-from models.synthesis.lightcurves import Epochs
-from models.synthesis.shapes import _best_series, _harmonics, eclipse_shape, fourier_shape
+from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis.signals.folded import PHASES, Folded
+from starsieve.models.synthesis.signals.shapes import _best_series, _harmonics, eclipse_shape, fourier_shape
 
 PERIOD = 0.7
 

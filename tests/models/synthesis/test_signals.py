@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.synthesis.catalog import Catalog
-from models.synthesis.eclipses import eclipsing, orbit_angle
-from models.synthesis.giants import HABITS, giant_mag
-from models.synthesis.lightcurves import Epochs, offsets_of
-from models.synthesis.pulsators import PHASE_GRID, evaluate, pulsation, pulsator_mag
-from models.synthesis.stochastic import damped_walk, random_walk, rotation_mag
+from starsieve.models.synthesis.catalogue import Catalog
+from starsieve.models.synthesis.lightcurves import Epochs, offsets_of
+from starsieve.models.synthesis.signals.eclipses import eclipsing, orbit_angle
+from starsieve.models.synthesis.signals.giants import HABITS, giant_mag
+from starsieve.models.synthesis.signals.pulsators import PHASE_GRID, evaluate, pulsation, pulsator_mag
+from starsieve.models.synthesis.signals.stochastic import damped_walk, random_walk, rotation_mag
 
 
 def one_star(mjd: np.ndarray) -> Epochs:

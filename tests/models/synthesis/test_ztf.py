@@ -5,12 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import ModelError, splits
-from models.synthesis import LightCurves, concatenate, read_catalog, ztf_light_curves, ztf_measured_light_curves
-from models.synthesis.lightcurves import Epochs
-from models.synthesis.originals import read_survey
-from models.synthesis.ztf import LABELS
-from models.synthesis.ztf_alerts import (
+from starsieve.models import ModelError
+from starsieve.models.data import splits
+from starsieve.models.synthesis import (
+    LightCurves,
+    concatenate,
+    read_catalog,
+    ztf_light_curves,
+    ztf_measured_light_curves,
+)
+from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis.originals import read_survey
+from starsieve.models.synthesis.ztf.alerts import (
     FORCED_DAYS,
     Exposures,
     History,
@@ -20,8 +26,9 @@ from models.synthesis.ztf_alerts import (
     reference_flux,
     select,
 )
-from models.synthesis.ztf_measured import kept_points
-from models.synthesis.ztf_real import MIN_EPOCHS, REAL
+from starsieve.models.synthesis.ztf.measured import kept_points
+from starsieve.models.synthesis.ztf.real import MIN_EPOCHS, REAL
+from starsieve.models.synthesis.ztf.training_set import LABELS
 
 LIMIT = 10 ** (-0.4 * 20.5)
 

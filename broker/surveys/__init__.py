@@ -1,0 +1,37 @@
+"""What an alert is, whatever survey sent it, and what is wrong with one that cannot be used."""
+
+from dataclasses import dataclass
+
+from starsieve.broker.epochs import Epochs
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert: who, when, where, and all photometry that its packet carries."""
+
+    survey: str
+    alert_id: int
+    object_id: str
+    #: Unix time of the exposure's start (UTC, ms).
+    time_ms: int
+    #: Barycentric mid-exposure of the triggering exposure (TDB, days): later epochs are none of this alert's business.
+    mjd: float
+    ra: float
+    dec: float
+    epochs: Epochs
+
+
+_MAX_DETAIL = 500  # characters; it travels in a header
+
+
+class AlertError(Exception):
+    """A packet that cannot be decoded or makes no sense; it goes to the dead letters.
+
+    `reason` is one of a few fixed words, to count by; `detail` is for a human.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        detail = detail[:_MAX_DETAIL].encode(errors="backslashreplace").decode()  # a packet may bring lone surrogates
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

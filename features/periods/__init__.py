@@ -1,0 +1,1 @@
+"""The period search: grid, periodogram, bounds, choice among candidates, and what is known of a period."""

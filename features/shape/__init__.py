@@ -1,0 +1,1 @@
+"""Numbers from the folded and the unfolded light curve."""

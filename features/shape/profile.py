@@ -1,0 +1,168 @@
+"""How well the period explains the light curve, and what shape it gives it: numbers beside the 16 published features.
+
+The published features say little of how sure the period is, nothing of what it leaves, and three harmonics little of
+eclipses. With these numbers beside them, a forest tells the classes of five surveys better (docs/science.md).
+"""
+
+import math
+
+import numpy as np
+
+from starsieve.features.jit import Data, Floats, kernel
+from starsieve.features.periods.choice import EPOCHS_A_HARMONIC, MOST_HARMONICS
+from starsieve.features.periods.harmonics import harmonic_power, nested_powers
+from starsieve.features.periods.search import weighed
+from starsieve.features.shape.winsorize import tame
+
+PROFILE: tuple[str, ...] = (
+    "peak_period",  # days, of the highest peak of the single-harmonic periodogram
+    "peak_power",
+    "false_alarm_probability",  # of that peak (Baluev 2008)
+    "power_1",  # fractions of chi2 that 1, 3 and 6 harmonics of the period explain; fewer if the epochs are few
+    "power_3",
+    "power_6",
+    "power_half",  # the same of half the period, with half as many harmonics, and of twice the period, with as many
+    "power_double",
+    "fitted_range",  # magnitudes, of the fitted curve at the epochs
+    "second_depth",  # its faintest point away from the minimum, as a fraction of its range
+    "median_level",  # its median above its brightest point, as a fraction of its range
+    "faint_share",  # of the epochs, where it is fainter than half way between brightest and faintest
+    "odd_share",  # of the curve's variance in odd harmonics: 0 where both halves of a cycle are alike
+    "residual_to_range",  # weighted rms of what the curve leaves
+    "residual_to_error",  # in units of the median error
+    "range_to_error",
+    "residual_skewness",
+    "residual_kurtosis",
+    "residual_eta",  # mean square of successive differences over the variance (von Neumann 1941): 2 for noise
+    "eta",  # the same of the light curve itself, in order of time
+    "eta_of_nights",  # over pairs of epochs within a night or two; 2 where there are few
+    "trend_power",  # fraction of chi2 that a straight line explains
+    "eclipse_share",  # of the cycle, where a curve of up to 12 harmonics has left its brightest level
+)
+FROM_SEARCH = 3  # leading numbers, which the period search knows; profile_given_period gives the others
+HALF_WAY = 0.5  # between brightest and faintest
+AWAY = 0.2  # of a cycle from the minimum, from where another may begin
+SMALLEST_RANGE = 1e-6  # magnitudes
+SMALLEST_VARIANCE = 1e-12  # of the light curve's own: a perfect fit leaves rounding errors
+NIGHTS = 1.5  # days
+FEW_PAIRS, NOISE_ETA = 4, 2.0
+DETAILED = 12  # harmonics of the curve that tells eclipses: they begin and end more suddenly than six can follow
+PHASES = 100  # of a cycle, at which that curve is looked at
+OUTSIDE = 0.05  # its quantile at those phases: the level outside eclipses
+ECLIPSED = 0.1  # of its range from there to the minimum: what is fainter is eclipsed
+
+
+@kernel
+def _curve_at(phase: float, coefficients: Floats) -> float:
+    """Value of the curve with (cos, sin) `coefficients` (2 m,) of harmonics 1..m."""
+    c, s = math.cos(2 * math.pi * phase), math.sin(2 * math.pi * phase)
+    ck, sk, value = 1.0, 0.0, 0.0
+    for k in range(0, coefficients.size, 2):
+        ck, sk = ck * c - sk * s, sk * c + ck * s
+        value += coefficients[k] * ck + coefficients[k + 1] * sk
+    return value
+
+
+@kernel
+def _odd_share(coefficients: Floats) -> float:
+    odd, total = 0.0, SMALLEST_VARIANCE
+    for k in range(0, coefficients.size, 4):
+        odd += coefficients[k] ** 2 + coefficients[k + 1] ** 2
+    for k in range(coefficients.size):
+        total += coefficients[k] ** 2
+    return odd / total
+
+
+@kernel
+def _eta(time: Floats, values: Floats, longest_gap: float) -> float:
+    """Von Neumann ratio of successive values no further apart than a gap in days."""
+    squares, pairs = 0.0, 0
+    for i in range(1, time.size):
+        if time[i] - time[i - 1] <= longest_gap:
+            squares += (values[i] - values[i - 1]) ** 2
+            pairs += 1
+    if pairs < FEW_PAIRS:
+        return NOISE_ETA
+    return squares / pairs / max(float(np.var(values)), SMALLEST_VARIANCE)
+
+
+@kernel
+def _trend_power(time: Floats, weight: Floats, signal: Floats) -> float:
+    """Squared weighted correlation with time; `signal` is weight times standardised magnitude, weights sum to 1."""
+    middle = np.sum(weight * time)
+    along, spread = 0.0, 0.0
+    for i in range(time.size):
+        along += signal[i] * (time[i] - middle)
+        spread += weight[i] * (time[i] - middle) ** 2
+    return min(1.0, along * along / spread)
+
+
+@kernel
+def _powers_beside(data: Data, frequency: float, n_harmonics: int, out: Floats) -> None:
+    """Fill `out` (2,): powers of half and of twice the period."""
+    coefficients, half = np.empty(2 * n_harmonics), (n_harmonics + 1) // 2
+    out[0] = harmonic_power(data, 2 * frequency, half, coefficients[: 2 * half])
+    out[1] = harmonic_power(data, 0.5 * frequency, n_harmonics, coefficients)
+
+
+@kernel
+def _eclipse_share(data: Data, frequency: float) -> float:
+    powers = np.empty(max(1, min(DETAILED, data[0].size // EPOCHS_A_HARMONIC)))
+    coefficients, curve = np.empty(2 * powers.size), np.empty(PHASES)
+    nested_powers(data, frequency, coefficients, powers)
+    for i in range(PHASES):
+        curve[i] = _curve_at(i / PHASES, coefficients)
+    curve.sort()
+    bright = curve[int(OUTSIDE * PHASES)]
+    return float(np.mean(curve > bright + ECLIPSED * (curve[-1] - bright)))
+
+
+@kernel
+def _residual_moments(residual: Floats, out: Floats) -> None:
+    """Fill `out` (2,): skewness and excess kurtosis, biased."""
+    mean, variance = residual.mean(), max(float(np.var(residual)), SMALLEST_VARIANCE)
+    third, fourth = 0.0, 0.0
+    for i in range(residual.size):
+        d = residual[i] - mean
+        third += d * d * d
+        fourth += d * d * d * d
+    out[0], out[1] = third / residual.size / variance**1.5, fourth / residual.size / (variance * variance) - 3
+
+
+@kernel
+def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: float, out: Floats) -> None:
+    """Fill `out` (20,), PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
+    n = time.size
+    tame_mag, tame_err, starts = np.empty(n), np.empty(n), np.array([0, n])
+    tame(mag, magerr, starts, tame_mag, tame_err)
+    data, chi2 = weighed(time, tame_mag, tame_err, starts)
+    _, weight, signal, _, _ = data
+    deviation = math.sqrt(chi2 / np.sum(1 / tame_err**2))
+    powers = np.empty(max(1, min(MOST_HARMONICS, n // EPOCHS_A_HARMONIC)))
+    coefficients, phase, curve = np.empty(2 * powers.size), np.empty(n), np.empty(n)
+    nested_powers(data, frequency, coefficients, powers)
+    for i in range(n):
+        cycles = frequency * time[i]
+        phase[i] = cycles - math.floor(cycles)
+        curve[i] = _curve_at(phase[i], coefficients)
+    faintest, brightest = int(np.argmax(curve)), curve.min()
+    extent = max(curve[faintest] - brightest, SMALLEST_RANGE / deviation)
+    second, faint = brightest, 0
+    for i in range(n):
+        apart = abs(phase[i] - phase[faintest])
+        if min(apart, 1 - apart) > AWAY:
+            second = max(second, curve[i])
+        faint += curve[i] - brightest > HALF_WAY * extent
+    standard = signal / weight
+    residual, error = math.sqrt(1 - powers[-1]), np.median(magerr) / deviation
+    out[0], out[1], out[2] = powers[0], powers[min(3, powers.size) - 1], powers[-1]
+    _powers_beside(data, frequency, powers.size, out[3:5])
+    out[5], out[6] = extent * deviation, (second - brightest) / extent
+    out[7], out[8] = (np.median(curve) - brightest) / extent, faint / n
+    out[9] = _odd_share(coefficients)
+    out[10], out[11], out[12] = residual / extent, residual / error, extent / error
+    left = standard - curve
+    _residual_moments(left, out[13:15])
+    out[15], out[16] = _eta(time, left, np.inf), _eta(time, standard, np.inf)
+    out[17], out[18] = _eta(time, standard, NIGHTS), _trend_power(time, weight, signal)
+    out[19] = _eclipse_share(data, frequency)

@@ -1,0 +1,179 @@
+"""The 16 variability features of UPSILoN-T (Kim et al. 2021, A&A 653, A22), given the period."""
+
+import math
+
+import numpy as np
+
+from starsieve.features.jit import Floats, kernel
+from starsieve.features.shape.shapiro import shapiro_w
+from starsieve.features.shape.sorting import sort_pairs
+
+TWO_PI = 2 * math.pi
+N_FOURIER = 7  # the mean and three harmonics
+# Pivot of the Fourier fit, per epoch, under which a term is not determined by the phases at hand and is left out.
+UNDETERMINED = 1e-10
+
+
+@kernel
+def percentile(ordered: Floats, fraction: float) -> float:
+    """Linearly interpolated quantile of sorted values (n,)."""
+    position = fraction * (ordered.size - 1)
+    i = int(position)
+    if i >= ordered.size - 1:
+        return float(ordered[-1])
+    return float(ordered[i] + (position - i) * (ordered[i + 1] - ordered[i]))
+
+
+@kernel
+def _fourier_normal_equations(
+    mjd: Floats, mag: Floats, mean: float, period: float, normal: Floats, rhs: Floats
+) -> None:
+    """Normal equations of mag - mean = c + sum_k a_k sin(2 pi k x) + b_k cos(2 pi k x), x = mjd / period, k <= 3."""
+    cosines, sines = np.zeros(N_FOURIER), np.zeros(N_FOURIER)
+    cosines[0] = mjd.size
+    rhs[:] = 0.0
+    for i in range(mjd.size):
+        cycles = mjd[i] / period
+        angle = TWO_PI * (cycles - math.floor(cycles))
+        s, c, y = math.sin(angle), math.cos(angle), mag[i] - mean
+        rhs[0] += y
+        sk, ck = 0.0, 1.0
+        for k in range(1, N_FOURIER):
+            sk, ck = sk * c + ck * s, ck * c - sk * s
+            cosines[k] += ck
+            sines[k] += sk
+            if k <= N_FOURIER // 2:
+                rhs[2 * k - 1] += y * sk
+                rhs[2 * k] += y * ck
+    normal[0, 0] = mjd.size
+    for k in range(1, N_FOURIER // 2 + 1):
+        normal[2 * k - 1, 0], normal[2 * k, 0] = sines[k], cosines[k]
+        for j in range(1, k + 1):
+            low, high = k - j, k + j
+            normal[2 * k - 1, 2 * j - 1] = 0.5 * (cosines[low] - cosines[high])
+            normal[2 * k, 2 * j] = 0.5 * (cosines[low] + cosines[high])
+            normal[2 * k - 1, 2 * j] = 0.5 * (sines[high] + sines[low])
+            normal[2 * k, 2 * j - 1] = 0.5 * (sines[high] - sines[low])
+
+
+@kernel
+def solve_cholesky(normal: Floats, rhs: Floats, smallest_pivot: float) -> None:
+    """Solve in place (lower triangle of `normal`, `rhs`); terms with a pivot below `smallest_pivot` are set to zero."""
+    n = rhs.size
+    for i in range(n):
+        for j in range(i + 1):
+            total = normal[i, j]
+            for k in range(j):
+                total -= normal[i, k] * normal[j, k]
+            if i == j:
+                normal[i, i] = math.sqrt(total) if total > smallest_pivot else np.inf
+            else:
+                normal[i, j] = total / normal[j, j]
+        total = rhs[i]
+        for k in range(i):
+            total -= normal[i, k] * rhs[k]
+        rhs[i] = total / normal[i, i]
+    for i in range(n - 1, -1, -1):
+        total = rhs[i]
+        for k in range(i + 1, n):
+            total -= normal[k, i] * rhs[k]
+        rhs[i] = total / normal[i, i]
+
+
+@kernel
+def _fourier_features(mjd: Floats, mag: Floats, mean: float, period: float, out: Floats) -> None:
+    normal, rhs = np.empty((N_FOURIER, N_FOURIER)), np.empty(N_FOURIER)
+    _fourier_normal_equations(mjd, mag, mean, period, normal, rhs)
+    solve_cholesky(normal, rhs, UNDETERMINED * mjd.size)
+    amplitude = math.hypot(rhs[1], rhs[2])
+    phase = math.atan(-rhs[1] / rhs[2])
+    out[0] = amplitude
+    out[6] = math.atan(-rhs[3] / rhs[4]) - 2 * phase
+    out[7] = math.atan(-rhs[5] / rhs[6]) - 3 * phase
+    out[9] = math.hypot(rhs[3], rhs[4]) / amplitude
+    out[10] = math.hypot(rhs[5], rhs[6]) / amplitude
+
+
+@kernel
+def _moment_features(mag: Floats, mean: float, variance: float, out: Floats) -> None:
+    third, fourth = 0.0, 0.0
+    for i in range(mag.size):
+        d = mag[i] - mean
+        third += d * d * d
+        fourth += d * d * d * d
+    out[12] = third / mag.size / variance**1.5
+    out[2] = fourth / mag.size / (variance * variance) - 3
+
+
+@kernel
+def _order_features(mag: Floats, magerr: Floats, variance: float, out: Floats) -> None:
+    ordered, errors = mag.copy(), magerr.copy()
+    sort_pairs(ordered, errors)
+    median = percentile(ordered, 0.5)
+    absolute, squares = 0.0, 0.0
+    faint, faint_weight, bright, bright_weight = 0.0, 0.0, 0.0, 0.0
+    for i in range(mag.size):
+        d, weight = mag[i] - median, 1 / magerr[i]
+        absolute += abs(d * weight)
+        squares += (d * weight) ** 2
+        if d > 0:
+            faint += d * d * weight
+            faint_weight += weight
+        else:
+            bright += d * d * weight
+            bright_weight += weight
+    out[1] = math.sqrt(faint / faint_weight / (bright / bright_weight))
+    out[8] = percentile(ordered, 0.75) - percentile(ordered, 0.25)
+    out[11] = shapiro_w(ordered, variance)
+    out[15] = absolute / math.sqrt(squares) / math.sqrt(mag.size)
+
+
+@kernel
+def _folded_features(
+    mjd: Floats, mag: Floats, weighted_mean: float, weighted_std: float, period: float, out: Floats
+) -> None:
+    """Features of the light curve folded at twice the period."""
+    n = mag.size
+    times, folded = np.empty(n), mag.copy()
+    for i in range(n):
+        times[i] = mjd[i] - math.floor(mjd[i] / (2 * period)) * (2 * period)
+    sort_pairs(times, folded)
+    slopes, n_slopes = np.empty(n), 0
+    steps, total, highest, lowest = 0.0, 0.0, -np.inf, np.inf
+    for i in range(n):
+        total += folded[i] - weighted_mean
+        highest, lowest = max(highest, total), min(lowest, total)
+        if i > 0:
+            step = folded[i] - folded[i - 1]
+            steps += step * step
+            if step != 0:
+                slopes[n_slopes] = (times[i] - times[i - 1]) / step
+                n_slopes += 1
+    slopes = slopes[:n_slopes]
+    sort_pairs(slopes, times[:n_slopes])
+    out[4] = (highest - lowest) / n / weighted_std
+    out[5] = steps / (n - 1) / (weighted_std * weighted_std)
+    out[13] = percentile(slopes, 0.1)
+    out[14] = percentile(slopes, 0.9)
+
+
+@kernel
+def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: float, out: Floats) -> None:
+    """Fill `out` (16,) in the order of `features.FEATURES`, from float64 arrays (n,) and a period in days."""
+    n = mag.size
+    weights, weighted, total = 0.0, 0.0, 0.0
+    for i in range(n):
+        weights += 1 / magerr[i]
+        weighted += mag[i] / magerr[i]
+        total += mag[i]
+    mean, weighted_mean = total / n, weighted / weights
+    variance, weighted_variance = 0.0, 0.0
+    for i in range(n):
+        variance += (mag[i] - mean) ** 2
+        weighted_variance += (mag[i] - weighted_mean) ** 2 / magerr[i]
+    variance /= n
+    out[3] = period
+    _fourier_features(mjd, mag, mean, period, out)
+    _moment_features(mag, mean, variance, out)
+    _order_features(mag, magerr, variance, out)
+    _folded_features(mjd, mag, weighted_mean, math.sqrt(weighted_variance / weights), period, out)

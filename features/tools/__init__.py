@@ -1,0 +1,1 @@
+"""Commands, benchmarks and folders of light curves: what is not arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""Labelled light curves, tables of their features, and who is learned from."""

@@ -1,0 +1,1 @@
+"""The comparisons of docs/science.md, the published method among them."""

@@ -1,0 +1,1 @@
+"""How each network is made: one file a kind of network."""

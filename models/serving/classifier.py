@@ -1,0 +1,142 @@
+"""Classification with a shipped network through LiteRT: no TensorFlow, the same answer in every batch."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from starsieve.models import ModelError
+from starsieve.models.serving import familiarity, scaling
+from starsieve.models.serving.calibration import SMALLEST, Calibration
+from starsieve.models.serving.scaling import COLUMNS
+
+NETWORK = "network.tflite"
+CARD = "card.json"
+# What an answer depends on beside the network.
+DECIDES = ("classes", "class_ids", "bands", "min_epochs", "features", "scaler", "familiarity", "calibration")
+MISSING_NUMBER = "missing_number"  # why an object has no answer: none of its bands has all that the network looks at
+CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
+
+
+class Classifier:
+    """The network of one survey. Not for use by several threads at once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Loads network.tflite and card.json of a folder.
+
+        Raises ModelError where they are missing, damaged, or made for other features.
+        """
+        self.card = read_card(folder / CARD)
+        network = _read_network(folder / NETWORK, self.card["sha256"])
+        if self.card["version"] != version_of(self.card):
+            raise ModelError(f"{folder / CARD} has been changed: reinstall or rebuild the network")
+        if tuple(self.card["features"]) != COLUMNS:
+            raise ModelError(f"{folder} was made for other features than this version computes: rebuild it")
+        self.survey: str = self.card["survey"]
+        self.name: str = self.card["name"]
+        self.version: str = self.card["version"]
+        self.classes: tuple[str, ...] = tuple(self.card["classes"])
+        self.class_ids: tuple[int, ...] = tuple(self.card["class_ids"])
+        self.bands: tuple[str, ...] = tuple(self.card["bands"])
+        self.min_epochs: int = self.card["min_epochs"]
+        self._scaler = scaling.from_json(self.card["scaler"])
+        self._familiarity = familiarity.from_json(self.card["familiarity"])
+        self._calibration = Calibration(
+            self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
+        )
+        self._interpreter = Interpreter(model_content=network, num_threads=1)
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._interpreter.resize_tensor_input(self._input, (CHUNK, self._scaler.inputs))
+        self._interpreter.allocate_tensors()
+
+    def classify(
+        self, features: npt.NDArray[np.float64], epochs: npt.NDArray[np.int64], objects: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Class probabilities (k, classes) of k objects, each row summing to 1.
+
+        features (n, 39): one row for each usable band, in the order of scaling.COLUMNS; epochs (n,): its number of
+        points; objects (n,): which of the answers 0..k-1 a row belongs to, each at least once. A row with a number
+        missing does not count, unless its object has no other: that is Residual.
+        """
+        complete = self.complete(features)
+        answerable = np.bincount(objects, weights=complete) > 0
+        counted = np.where(complete | ~answerable[objects], epochs, 0)
+        return self._calibration(combine(self.probabilities(features), counted, objects))
+
+    def complete(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Which rows (n,) have every number that the network looks at."""
+        return np.asarray(np.isfinite(features[:, : len(self._scaler.columns)]).all(axis=1))
+
+    def self_test(self) -> None:
+        """Raises ModelError if the network does not answer with probabilities."""
+        answer = self.probabilities(np.ones((1, len(COLUMNS))))
+        if not np.isclose(answer.sum(), 1):
+            raise ModelError(f"the network of {self.survey} is broken: its probabilities sum to {answer.sum()}")
+
+    def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Class probabilities (n, classes) of every row by itself; Residual alone where a number is missing."""
+        inputs = self._scaler(features)
+        answers = np.empty((len(inputs), len(self.classes)))
+        padded = np.zeros((CHUNK, inputs.shape[1]), dtype=np.float32)
+        for first in range(0, len(inputs), CHUNK):
+            chunk = inputs[first : first + CHUNK]
+            padded[: len(chunk)] = chunk
+            self._interpreter.set_tensor(self._input, padded)
+            self._interpreter.invoke()
+            answer = self._interpreter.get_tensor(self._output).astype(np.float64)
+            answers[first : first + CHUNK] = self._familiarity(answer, padded)[: len(chunk)]
+        answers[~self.complete(features)] = np.eye(len(self.classes))[-1]
+        return answers
+
+
+def combine(
+    probabilities: npt.NDArray[np.float64], epochs: npt.NDArray[np.int64], objects: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """One answer for each object from its bands: their geometric mean, each band counting by its epochs.
+
+    Bands of one star are not independent witnesses, so their probabilities are averaged, not multiplied.
+    """
+    count = int(objects.max()) + 1 if len(objects) else 0
+    share = epochs / np.bincount(objects, weights=epochs, minlength=count)[objects]
+    logs = np.log(np.maximum(probabilities, SMALLEST)) * share[:, None]
+    total = np.zeros((count, probabilities.shape[1]))
+    np.add.at(total, objects, logs)
+    answer = np.exp(total - total.max(axis=1, keepdims=True))
+    return np.asarray(answer / answer.sum(axis=1, keepdims=True))
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """A network card. Raises ModelError if it cannot be read, or lacks something that an answer depends on."""
+    try:
+        card: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"no readable network card at {path}: {error}") from error
+    needed = {"survey", "name", "version", "sha256", *DECIDES}
+    missing = sorted(needed - set(card)) if isinstance(card, dict) else sorted(needed)
+    if missing:
+        raise ModelError(f"{path} is not a network card: it lacks {', '.join(missing)}")
+    return card
+
+
+def version_of(card: dict[str, Any]) -> str:
+    """Changes with everything that an answer depends on: the network, and the numbers on its card that are used."""
+    decides = json.dumps({name: card[name] for name in DECIDES}, sort_keys=True)
+    return hashlib.sha256((card["sha256"] + decides).encode()).hexdigest()[:8]
+
+
+def _read_network(path: Path, sha256: str) -> bytes:
+    try:
+        network = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"no network at {path}: {error}") from error
+    found = hashlib.sha256(network).hexdigest()
+    if found != sha256:
+        raise ModelError(
+            f"{path} is not the network of its card (sha256 {found}, not {sha256}): reinstall or rebuild it"
+        )
+    return network

@@ -1,0 +1,80 @@
+"""The class names of every survey, placed in the ELAsTiCC taxonomy.
+
+Source: github.com/LSSTDESC/elasticc, taxonomy/taxonomy.ipynb, with the leading 2 that its second version gave to
+everything that varies. An id ends in as many zeros as it is broad: 2300 recurring, 2320 periodic, 2323 RR Lyrae.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from starsieve.models import ModelError
+
+RESIDUAL = "Residual"  # probability kept back for objects unlike anything in the training set
+
+ELASTICC = {
+    100: "Meta/Other",
+    200: "Residual",
+    300: "NotClassified",
+    1100: "Static/Other",
+    2000: "Variable",
+    2100: "Variable/Other",
+    2200: "Non-Recurring",
+    2220: "SN-like",
+    2300: "Recurring",
+    2310: "Recurring/Other",
+    2320: "Periodic",
+    2321: "Periodic/Other",
+    2322: "Cepheid",
+    2323: "RR Lyrae",
+    2324: "Delta Scuti",
+    2325: "EB",
+    2326: "LPV/Mira",
+    2330: "Non-Periodic",
+    2331: "Non-Periodic/Other",
+    2332: "AGN",
+}
+
+_LABELS = {
+    200: RESIDUAL,
+    1100: "NONVAR NonVar",
+    2220: "SN SNIA",
+    2310: "MISC",
+    2321: "ROT ACV GDOR SPB BCEP LBOO ELL",
+    2322: "CEP ACEP ACEPH T2CEP CEP_MULTI RVTAU CEPH_F CEPH_1O CEPH_Other T2CEPH",
+    2323: "RRL RRAB RRC RRD RRE RRAB_BLAZHKO RRL_ab RRL_c RRL_d RRL_e",
+    2324: "DSCT SXPHE",
+    2325: "EB EA EW EC ED ESD EB_EC EB_ED EB_ESD",
+    2326: "LPV MIRA SRV LPV_Mira LPV_SRV LPV_OSARG "
+    "LPV_Mira_AGB_C LPV_Mira_AGB_O LPV_OSARG_AGB LPV_OSARG_RGB LPV_SRV_AGB_C LPV_SRV_AGB_O",
+    2331: "BV WR PVSG HAEBE TTAU XRB SDOR",
+    2332: "QSO",
+}
+_IDS = {label: class_id for class_id, labels in _LABELS.items() for label in labels.split()}
+
+
+def class_id(label: str) -> int:
+    """ELAsTiCC id of a survey's class.
+
+    Raises ModelError for a label that has no place in the taxonomy yet.
+    """
+    if label not in _IDS:
+        known = ", ".join(sorted(set(_IDS) - {RESIDUAL}))
+        raise ModelError(f"class {label!r} has no place in the ELAsTiCC taxonomy: rename or drop it; known are {known}")
+    return _IDS[label]
+
+
+def ancestors(class_id: int) -> tuple[int, ...]:
+    """The broader classes of an id, narrowest first: 2323 -> (2320, 2300, 2000)."""
+    broader = (class_id // power * power for power in (10, 100, 1000))
+    return tuple(dict.fromkeys(parent for parent in broader if parent not in {0, class_id}))
+
+
+def hierarchical_sums(class_ids: Iterable[int], probabilities: Iterable[float]) -> Mapping[int, float]:
+    """Probability of every class and of every class that contains it, by id.
+
+    Several labels of one survey may share an id (RRAB and RRC are both 2323): their probabilities add.
+    """
+    sums: dict[int, float] = {}
+    for leaf, probability in zip(class_ids, probabilities, strict=True):
+        for node in (leaf, *ancestors(leaf)):
+            sums[node] = sums.get(node, 0.0) + float(probability)
+    return sums

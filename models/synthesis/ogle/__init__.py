@@ -1,0 +1,1 @@
+"""Light curves as OGLE-III has them: the source's training set."""

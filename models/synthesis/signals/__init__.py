@@ -1,0 +1,1 @@
+"""True light curves of stars, without a survey that looks at them."""

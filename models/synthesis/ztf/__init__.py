@@ -1,0 +1,1 @@
+"""Stars seen through ZTF's alerts."""

@@ -1,0 +1,209 @@
+"""The stars, quasars and supernovae that ZTF is made to look at: their true fluxes in g and r at given exposures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from starsieve.models.synthesis.catalogue import Catalog
+from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, Strings
+from starsieve.models.synthesis.originals import Originals
+from starsieve.models.synthesis.signals.folded import Folded
+from starsieve.models.synthesis.signals.giants import HABITS, catalogued_giant_mag, giant_mag
+from starsieve.models.synthesis.signals.pulsators import blazhko_swing, pulsation, pulsator_mag
+from starsieve.models.synthesis.signals.stochastic import quasar_mag, random_walk
+from starsieve.models.synthesis.ztf.alerts import BANDS, Exposures
+
+# Mean r: ZTF saturates near 12.5; fainter variables hardly ever pass 5 sigma. Quasars of a field begin near 16.
+BRIGHTNESS = (13.0, 19.5)
+OWN_BRIGHTNESS = {"QSO": (15.5, 20.0)}
+FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
+# Amplitude in g and r over that in the band of the original; they set no more than amplitudes. RR Lyrae: A_g / A_r is
+# 1.4 for 45 stars in table 2 of Sesar et al. 2010 (ApJ 708, 717), A_V / A_I is 1.7 for 91 in table 4 of
+# Martinez-Vazquez et al. 2016 (MNRAS 462, 4349). Quasars: wavelength^-0.479 (MacLeod et al. 2010, ApJ 721, 1014).
+# Spots: 15 to 20 % more in g than in r, as between black bodies. Eclipses: equal. From memory, with no table at hand:
+# Catalina's unfiltered band against V, Cepheids, delta Scuti stars and giants.
+SCALE_V = {
+    "RRAB": (1.22, 0.87),
+    "RRC": (1.22, 0.87),
+    "DSCT": (1.22, 0.87),
+    "T2CEP": (1.22, 0.87),
+    "EW": (1.02, 0.98),
+    "EA": (1.0, 1.0),
+    "ROT": (1.1, 0.95),
+    "LPV": (1.15, 0.9),
+}
+SCALE_I = {"CEP": (1.85, 1.28), "RRD": (1.75, 1.25), "DSCT": (1.75, 1.25), "T2CEP": (1.75, 1.25), "LPV": (2.3, 1.7)}
+SCALE_QUASAR = (1.137, 1.0)
+SCALE_SPREAD = 0.06
+# g - r: mean and spread.
+COLOUR = {
+    "RRAB": (0.25, 0.12),
+    "RRC": (0.1, 0.12),
+    "RRD": (0.15, 0.12),
+    "DSCT": (0.15, 0.15),
+    "T2CEP": (0.6, 0.25),
+    "CEP": (0.6, 0.25),
+    "EW": (0.5, 0.25),
+    "EA": (0.4, 0.35),
+    "ROT": (0.9, 0.35),
+    "LPV": (1.6, 0.4),
+    "QSO": (0.2, 0.2),
+    "SN": (0.1, 0.2),
+    "NONVAR": (0.7, 0.4),
+}
+MIRA_AMPLITUDE = 1.5  # mag in V: smaller ones behave like semi-regulars
+COUNTERPART_SHARE = 0.5  # of supernovae: host nucleus within 1.4"
+BAD_SUBTRACTION_SHARE = 0.5  # of constant stars
+TYPE_IA_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class Sources:
+    """n objects and their true flux (n_points,), magnitude 0 = 1, at the exposures they were drawn for.
+
+    reference: flux of the reference image (n_points,), or None where it is the object's own mean.
+    """
+
+    object_id: Strings
+    flux: Floats
+    reference: Floats | None = None
+
+
+Draw = Callable[[np.random.Generator, int, Exposures], Sources]
+
+
+def band_flux(
+    rng: np.random.Generator, label: str, deviation: Floats, exposures: Exposures, scale: tuple[float, float]
+) -> Floats:
+    """Fluxes (n_points,) of stars whose deviation in the original's band is given, at random brightness and colour."""
+    n, index, band = len(exposures.epochs), exposures.epochs.index, exposures.band
+    red = rng.uniform(*OWN_BRIGHTNESS.get(label, BRIGHTNESS), n)
+    if label == "NONVAR":
+        red = np.maximum(FAINTEST_CONSTANT + np.log10(rng.random(n)) / STAR_COUNTS, BRIGHTNESS[0])
+    mean, spread = COLOUR[label]
+    magnitudes = np.column_stack([red + rng.normal(mean, spread, n), red])
+    factors = np.array(scale) * np.exp(SCALE_SPREAD * rng.standard_normal((n, len(BANDS))))
+    flux: Floats = 10.0 ** (-0.4 * (magnitudes[index, band] + factors[index, band] * deviation))
+    return flux
+
+
+def fitted_stars(label: str, originals: Originals) -> Draw:
+    """Real stars of catalina and asas, from their fitted shapes."""
+
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+        rows = rng.integers(0, len(originals.period), n)
+        star = Folded(originals.period[rows], originals.shape[rows], rng.random(n))
+        deviation = _FITTED_MOTION.get(label, _strictly_periodic)(rng, star, exposures.epochs)
+        flux = band_flux(rng, label, deviation, exposures, SCALE_V[label])
+        return Sources(originals.object_id[rows], flux)
+
+    return draw
+
+
+def catalogued_stars(label: str, catalog: Catalog, rows: Ints) -> Draw:
+    """Pulsators of the OGLE-III catalogue (these rows), from their Fourier terms."""
+
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+        chosen = rng.choice(rows, n)
+        star = pulsation(rng, catalog, chosen)
+        deviation = pulsator_mag(star, exposures.epochs.mjd, exposures.epochs.index)
+        flux = band_flux(rng, label, deviation, exposures, SCALE_I[label])
+        return Sources(catalog.object_id[chosen], flux)
+
+    return draw
+
+
+def catalogued_giants(kind: str, catalog: Catalog, rows: Ints) -> Draw:
+    """Giants of the OGLE-III catalogue (these rows) of a kind of HABITS, from their modes."""
+
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+        chosen = rng.choice(rows, n)
+        deviation = catalogued_giant_mag(rng, kind, catalog, chosen, exposures.epochs)
+        flux = band_flux(rng, "LPV", deviation, exposures, SCALE_I["LPV"])
+        return Sources(catalog.object_id[chosen], flux)
+
+    return draw
+
+
+def quasars(catalog: Catalog, rows: Ints) -> Draw:
+    """Damped random walks like those of Stripe 82's quasars (these rows)."""
+
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+        chosen = rng.choice(rows, n)
+        deviation = quasar_mag(rng, catalog, chosen, exposures.epochs)
+        flux = band_flux(rng, "QSO", deviation, exposures, SCALE_QUASAR)
+        return Sources(catalog.quasar_id[chosen], flux)
+
+    return draw
+
+
+def constants() -> Draw:
+    """Constant stars whose subtraction sometimes fails: residuals in proportion to their light, of either sign."""
+
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+        index, n_points = exposures.epochs.index, len(exposures.band)
+        size = np.exp(rng.normal(np.log(0.03), 0.8, n)).clip(0.005, 0.3)
+        share = rng.beta(0.5, 1.0, n) * (rng.random(n) < BAD_SUBTRACTION_SHARE)
+        hit = rng.random(n_points) < share[index]
+        artefact = np.where(hit, size[index] * rng.standard_t(4.0, n_points), 0.0)
+        flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, (1.0, 1.0))
+        return Sources(_names(rng, "constant", n), flux * np.maximum(1.0 + artefact, 0.0), flux)
+
+    return draw
+
+
+def supernovae() -> Draw:
+    """Supernovae, half of them on a host nucleus: profiles of Bazin et al. (2009, A&A 499, 653) with a slow tail."""
+
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+        epochs, band = exposures.epochs, exposures.band
+        index = epochs.index
+        ordinary = rng.random(n) < TYPE_IA_SHARE
+        rise = np.where(ordinary, rng.uniform(2.5, 5.5, n), rng.uniform(1.5, 12.0, n))[index] * (1.0 + 0.25 * band)
+        fall = np.where(ordinary, rng.uniform(14.0, 22.0, n), rng.uniform(20.0, 90.0, n))[index] * (1.0 + 0.5 * band)
+        first, last = epochs.mjd[epochs.offsets[:-1]], epochs.mjd[epochs.offsets[1:] - 1]
+        since = epochs.mjd - (first + (last - first) * rng.random(n))[index]
+        shape = np.exp(-np.clip(since / fall, -50.0, 50.0)) / (1.0 + np.exp(np.clip(-since / rise, -80.0, 80.0)))
+        tail = rng.uniform(0.02, 0.15, n)[index] * np.exp(-np.maximum(since, 0.0) / 100.0) * (since > 0.0)
+        peak = rng.uniform(14.5, 19.0, n)
+        magnitudes = np.column_stack([peak + rng.normal(*COLOUR["SN"], n), peak])[index, band]
+        host = np.where(rng.random(n) < COUNTERPART_SHARE, 10.0 ** (-0.4 * rng.uniform(17.0, 21.5, n)), 0.0)
+        reference = host[index] * np.where(band == 0, 0.6, 1.0)
+        flux = reference + 10.0 ** (-0.4 * magnitudes) * (1.6 * shape + tail)
+        return Sources(_names(rng, "supernova", n), flux, reference)
+
+    return draw
+
+
+def _names(rng: np.random.Generator, kind: str, n: int) -> Strings:
+    return np.array([f"{kind}-{number:012d}" for number in rng.integers(0, 10**12, n)])
+
+
+def _strictly_periodic(_: np.random.Generator, star: Folded, epochs: Epochs) -> Floats:
+    return star.mag(epochs)
+
+
+def _sometimes_blazhko(rng: np.random.Generator, star: Folded, epochs: Epochs) -> Floats:
+    return blazhko_swing(rng, epochs) * star.mag(epochs)
+
+
+def _spotted(rng: np.random.Generator, star: Folded, epochs: Epochs) -> Floats:
+    """Spots that grow, decay and migrate."""
+    n, index = len(epochs), epochs.index
+    lifetime = np.maximum(rng.uniform(200.0, 1500.0, n), 3.0 * star.period)
+    growth = np.exp(0.25 * random_walk(rng, epochs, lifetime))
+    cycle = 0.15 * np.ptp(star.shape, axis=1) * rng.standard_exponential(n)
+    mag: Floats = growth * star.mag(epochs, 0.03 * random_walk(rng, epochs, lifetime))
+    mag += cycle[index] * random_walk(rng, epochs, rng.uniform(600.0, 3000.0, n))
+    return mag
+
+
+def _giant(rng: np.random.Generator, star: Folded, epochs: Epochs) -> Floats:
+    """Period and amplitude of the real star; its cycles are never the same."""
+    amplitude = np.ptp(star.shape, axis=1)
+    habit = HABITS["LPV_Mira" if np.median(amplitude) > MIRA_AMPLITUDE else "LPV_SRV"]
+    return giant_mag(rng, habit, star.period[:, None], amplitude[:, None], epochs)
+
+
+_FITTED_MOTION = {"RRAB": _sometimes_blazhko, "ROT": _spotted, "LPV": _giant}
