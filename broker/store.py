@@ -1,6 +1,6 @@
 """The Redis store: each object's photometry, and where its period search left off.
 
-An object has a list of chunks of packed rows (see `starsieve.broker.epochs`), which is only ever appended to, and a search
+An object has a list of chunks of packed rows (see `broker/epochs.py`), which is only ever appended to, and a search
 state. Workers that see one object at the same time need no lock: appending loses nothing, and reading sorts and
 deduplicates. 200 rows that came one or two at a time take 3.4 kB as such a list, 5.6 kB as a string grown by APPEND.
 """

@@ -1,6 +1,6 @@
 """What the ZTF network says about real packets of objects that catalogues know, written on its card.
 
-Run by `make networks`, behind the training, as it needs the stream's own decoder: python -m starsieve.broker.tools.known
+Run by `make networks`, behind the training, as it needs the stream's decoder: python -m starsieve.broker.tools.known
 """
 
 import csv
