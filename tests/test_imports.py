@@ -8,8 +8,8 @@ EXTRAS = ("tensorflow", "keras", "scipy", "sklearn", "pyarrow", "matplotlib", "l
 
 def test_the_stream_needs_no_extra() -> None:
     block = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))"
-    use = "from starsieve.broker import cli, worker; from starsieve.broker.tools import demo, replay, tail; from starsieve.models.serving import registry"
-    check = "registry.load('ztf')"
+    use = "from starsieve.broker import cli, worker; from starsieve.broker.tools import demo, replay, tail"
+    check = "from starsieve.models.serving import registry; " + "registry.load('ztf')"
     result = subprocess.run(
         [sys.executable, "-c", "; ".join((block, use, check))], capture_output=True, text=True, check=False
     )

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from starsieve.broker import simulate, worker
-from starsieve.broker.avro import container
+from starsieve.broker.avro import reader
 from starsieve.broker.kafka.messages import incoming
 from starsieve.broker.outputs.message import CLASSIFIED
 from starsieve.broker.settings import KafkaSettings, RedisSettings, Settings
@@ -178,7 +178,7 @@ def _count(message: Message, kafka: KafkaSettings, summary: Summary, view: LiveT
     if arrived.topic == kafka.dead_letter_topic:
         summary.dead_letters[str(dict(arrived.headers)["reason"])] += 1
         return
-    (outcome,) = container.records(arrived.value)
+    (outcome,) = reader.records(arrived.value)
     view.add(outcome)
     if outcome["status"] == CLASSIFIED:
         summary.classified += 1

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from starsieve.broker.avro import container
+from starsieve.broker.avro import reader
 from starsieve.broker.outputs.message import CLASSIFIED
 from starsieve.broker.settings import KafkaSettings
 from starsieve.broker.surveys import AlertError
@@ -29,7 +29,7 @@ class TailError(Exception):
 
 def outcomes(
     kafka: KafkaSettings, *, from_beginning: bool = False, count: int | None = None, idle_s: float | None = None
-) -> Iterator[container.Record]:
+) -> Iterator[reader.Record]:
     """Messages of the output topic, read without joining a group.
 
     Args:
@@ -69,9 +69,9 @@ def outcomes(
         consumer.close()
 
 
-def _outcomes(message: Message, topic: str) -> list[container.Record]:
+def _outcomes(message: Message, topic: str) -> list[reader.Record]:
     try:
-        records = container.records(message.value() or b"")
+        records = reader.records(message.value() or b"")
     except AlertError as error:
         raise TailError(f"{topic} does not hold starsieve's messages: {error}") from None
     if any("classifications" not in record for record in records):
@@ -79,13 +79,13 @@ def _outcomes(message: Message, topic: str) -> list[container.Record]:
     return records
 
 
-def as_json(outcome: container.Record) -> str:
+def as_json(outcome: reader.Record) -> str:
     """One message as a line of JSON; times in ISO 8601."""
     times = {name: _isoformat(value) for name, value in outcome.items() if name.endswith("Timestamp")}
     return json.dumps(outcome | times)
 
 
-def show(messages: Iterable[container.Record], console: Console) -> None:
+def show(messages: Iterable[reader.Record], console: Console) -> None:
     """A live table of the newest messages, and counts, until the messages end."""
     view = LiveTable()
     with Live(view.render(), console=console, refresh_per_second=4) as live:
@@ -100,9 +100,9 @@ class LiveTable:
     def __init__(self) -> None:
         self.classified: Counter[str] = Counter()
         self.not_classified: Counter[str] = Counter()
-        self._newest: deque[container.Record] = deque(maxlen=_ROWS)
+        self._newest: deque[reader.Record] = deque(maxlen=_ROWS)
 
-    def add(self, outcome: container.Record) -> None:
+    def add(self, outcome: reader.Record) -> None:
         """Counts one message, and shows it if it was classified."""
         if outcome["status"] == CLASSIFIED:
             self.classified[top_class(outcome)[0]] += 1
@@ -131,13 +131,13 @@ class LiveTable:
         )
 
 
-def _trust(outcome: container.Record) -> str:
+def _trust(outcome: reader.Record) -> str:
     """How far to trust the period, and its aliases; messages of version 1 do not say."""
     period = outcome.get("period")
     return "" if period is None else " ".join([period["trust"].lower().replace("_", " "), *period["aliases"]])
 
 
-def top_class(outcome: container.Record) -> tuple[str, float]:
+def top_class(outcome: reader.Record) -> tuple[str, float]:
     """The most probable class of a classified message, and its probability."""
     best = max(outcome["classifications"], key=lambda each: each["probability"])
     return best["className"], best["probability"]

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from starsieve.broker import simulate
-from starsieve.broker.avro import container
+from starsieve.broker.avro import reader
 from starsieve.broker.epochs import EPOCH, merge
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance
@@ -31,7 +31,7 @@ def main() -> None:
     stored: dict[str, Stored] = {}
     for first in range(0, len(packets), BATCH):
         start = time.perf_counter()
-        records = [record for packet in packets[first : first + BATCH] for record in container.records(packet)]
+        records = [record for packet in packets[first : first + BATCH] for record in reader.records(packet)]
         decoded = time.perf_counter()
         alerts = [ztf.alert(record) for record in records]
         measured = time.perf_counter()

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starsieve.broker.avro import container
+from starsieve.broker.avro import reader
 from starsieve.broker.surveys import AlertError
 from tests.broker.containers import container_of
 
@@ -32,7 +32,7 @@ def container(codec: str = "null", sync_interval: int = 16000) -> bytes:
 @pytest.mark.parametrize("codec", ["null", "deflate", "snappy"])
 @pytest.mark.parametrize("sync_interval", [1, 16000])
 def test_reads_what_fastavro_wrote(codec: str, sync_interval: int) -> None:
-    assert container.records(container(codec, sync_interval)) == RECORDS
+    assert reader.records(container(codec, sync_interval)) == RECORDS
 
 
 def test_reads_zstandard() -> None:
@@ -41,7 +41,7 @@ def test_reads_zstandard() -> None:
     for record in RECORDS:
         fastavro.schemaless_writer(body, SCHEMA, record)
     block = bytes(cramjam.zstd.compress(body.getvalue()))
-    assert container.records(container_of(SCHEMA, block, len(RECORDS), b"zstandard")) == RECORDS
+    assert reader.records(container_of(SCHEMA, block, len(RECORDS), b"zstandard")) == RECORDS
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_reads_zstandard() -> None:
 )
 def test_damage_has_a_reason(packet: bytes, reason: str) -> None:
     with pytest.raises(AlertError) as error:
-        container.records(packet)
+        reader.records(packet)
     assert error.value.reason == reason
 
 
@@ -66,14 +66,14 @@ def test_a_container_without_records_is_corrupt() -> None:
     packet = io.BytesIO()
     fastavro.writer(packet, SCHEMA, [])
     with pytest.raises(AlertError, match="no record"):
-        container.records(packet.getvalue())
+        reader.records(packet.getvalue())
 
 
 def test_a_wrong_snappy_checksum_is_corrupt() -> None:
     packet = bytearray(container("snappy"))
     packet[-17] ^= 1  # the last byte before the sync marker
     with pytest.raises(AlertError, match="checksum"):
-        container.records(bytes(packet))
+        reader.records(bytes(packet))
 
 
 NESTED = {"type": "record", "name": "a", "fields": [{"name": "a", "type": ["null", "a"]}]}
@@ -101,7 +101,7 @@ SNAPPY_BOMB = bytes(cramjam.snappy.compress_raw(bytes(3 * 10**8))) + b"0000"
 )
 def test_a_small_packet_cannot_kill_the_process(packet: bytes, detail: str) -> None:
     with pytest.raises(AlertError, match=detail) as error:
-        container.records(packet)
+        reader.records(packet)
     assert error.value.reason == "corrupt"
 
 
@@ -111,7 +111,7 @@ def test_damaged_bytes_never_raise_anything_else(codec: str, position: int, diff
     packet = bytearray(container(codec))
     packet[position % len(packet)] ^= difference
     with contextlib.suppress(AlertError):
-        container.records(bytes(packet))
+        reader.records(bytes(packet))
 
 
 @pytest.fixture
@@ -131,12 +131,12 @@ def test_all_real_packets(survey: str, data_dir: Path) -> None:
             expected = list(fastavro.reader(io.BytesIO(packet)))
         except (IndexError, ValueError):  # what fastavro says of truncated files
             with pytest.raises(AlertError) as error:
-                container.records(packet)
+                reader.records(packet)
             assert error.value.reason == "corrupt"
             corrupt += 1
         else:
             # repr, because a NaN is not equal to itself
-            assert repr(container.records(packet)) == repr(expected)
+            assert repr(reader.records(packet)) == repr(expected)
             read += 1
     assert read > 0
     assert corrupt < read
@@ -153,7 +153,7 @@ def test_damaged_real_packets(data_dir: Path) -> None:
         for _ in range(rng.integers(1, 4)):
             damaged[rng.integers(len(packet))] = rng.integers(256)
         try:
-            found = container.records(bytes(damaged))
+            found = reader.records(bytes(damaged))
         except AlertError:
             refused += 1
         else:

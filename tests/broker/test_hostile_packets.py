@@ -14,8 +14,8 @@ from typing import Any
 import cramjam
 import pytest
 
-from starsieve.broker.avro import container
-from starsieve.broker.avro.container import MAX_BYTES
+from starsieve.broker.avro import reader
+from starsieve.broker.avro.reader import MAX_BYTES
 from starsieve.broker.avro.schema import MAX_SCHEMA_BYTES
 from starsieve.broker.surveys import AlertError, packets
 from tests.broker.containers import SYNC, block, container, container_of, text
@@ -282,7 +282,7 @@ def test_a_lack_of_memory_is_not_the_packets_fault(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(container.fastavro, "schemaless_reader", full)
     with pytest.raises(MemoryError):
-        container.records(packed(packet()))
+        reader.records(packed(packet()))
 
 
 def test_details_are_short() -> None:

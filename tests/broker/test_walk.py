@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starsieve.broker.avro import container, schema
+from starsieve.broker.avro import reader, schema
 from starsieve.broker.avro.program import compiled
 from starsieve.broker.avro.walk import MEANING, OK, SHORT, TOO_MANY_VALUES, walk
 from starsieve.broker.surveys import AlertError
@@ -83,12 +83,12 @@ def test_values_are_counted(n_items: int) -> None:
 def test_several_records_in_a_row() -> None:
     tree = {"type": "record", "name": "r", "fields": [{"name": "x", "type": "long"}]}
     block = number(1) + number(300) + number(-(2**63))
-    assert container.check(compiled(tree), block, 3, ENOUGH) == 6
+    assert reader.check(compiled(tree), block, 3, ENOUGH) == 6
     for n_records in (0, 2, 4):
         with pytest.raises(AlertError, match="corrupt"):
-            container.check(compiled(tree), block, n_records, ENOUGH)
+            reader.check(compiled(tree), block, n_records, ENOUGH)
     with pytest.raises(AlertError, match="too many values"):
-        container.check(compiled(tree), block, 3, 5)
+        reader.check(compiled(tree), block, 3, 5)
 
 
 @settings(max_examples=300, deadline=None)
@@ -102,4 +102,4 @@ def test_a_damaged_schema_is_refused_or_read(data: st.DataObject) -> None:
     )
     damaged = text[:at] + data.draw(puzzle) + text[at + length :]
     with contextlib.suppress(AlertError):
-        container.records(container_of(damaged.encode(), b""))
+        reader.records(container_of(damaged.encode(), b""))

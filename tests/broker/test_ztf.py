@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starsieve.broker.avro import container
+from starsieve.broker.avro import reader
 from starsieve.broker.epochs import DIFFERENCE, FORCED, Epochs, n_references, of_band
 from starsieve.broker.surveys import AlertError, ztf
 from starsieve.broker.surveys.barycentre import barycentric
@@ -243,7 +243,7 @@ def test_all_real_packets_become_alerts(data_dir: Path) -> None:
         if not path.is_file():
             continue
         try:
-            records = container.records(path.read_bytes())
+            records = reader.records(path.read_bytes())
         except AlertError:
             unreadable += 1
             continue
