@@ -18,7 +18,11 @@ setup: .venv/run
 	$(PIP) --require-hashes -r requirements/dev.txt
 	touch $@
 
-demo: .venv/run
+.venv/demo: requirements/demo.txt .venv/run
+	$(PIP) --require-hashes -r requirements/demo.txt
+	touch $@
+
+demo: .venv/demo
 	$(BIN)/starsieve demo
 
 test: .venv/dev
@@ -56,6 +60,7 @@ check-deploy: .venv/dev .venv/deploy/done
 
 # Pins every requirement with its hashes; needs uv. Index addresses are left out on purpose.
 lock:
-	uv pip compile pyproject.toml --group build --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/run.txt
+	uv pip compile pyproject.toml --group build --extra stream --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/run.txt
+	uv pip compile pyproject.toml --group build --extra demo --constraint requirements/run.txt --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/demo.txt
 	uv pip compile pyproject.toml --group build --extra dev --constraint requirements/run.txt --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" -o requirements/dev.txt
 	uv pip compile --group pyproject.toml:deploy --universal --generate-hashes --no-emit-index-url --quiet --custom-compile-command "make lock" --python-version 3.11 -o requirements/deploy.txt

