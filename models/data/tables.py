@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from starsieve import features
-from starsieve.features.caches import code_of, writable_folder
+from starsieve.features import caches
 from starsieve.features.tools.commands import check_folder, replacing
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
@@ -75,7 +75,7 @@ def default_cache() -> Path:
 
     Raises OSError where no file can be written anywhere.
     """
-    return writable_folder()
+    return caches.writable_folder()
 
 
 def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
@@ -95,7 +95,7 @@ def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1)
         found = features.extract_many(*light_curves, objects=objects, threads=threads)
         return np.hstack([found.features, found.profiles])
 
-    values = cached(cache, code_of("features"), usable, compute) if cache else compute()
+    values = cached(cache, caches.code_of("features"), usable, compute) if cache else compute()
     good = ~np.isnan(values[:, 0])
     reason = np.full(len(curves.object_id), TOO_FEW_EPOCHS, dtype=object)
     for number in np.setdiff1d(owner[~good], owner[good]):  # few, and found out at once

@@ -223,6 +223,6 @@ def test_extraction_is_cached_and_says_why_there_are_no_features(
         np.testing.assert_array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
     curves.mag[0] += 0.01
     assert not np.array_equal(tables.extract(curves, cache=tmp_path).features, first.features)
-    monkeypatch.setattr(tables, "code_of", lambda *_: "another version")
+    monkeypatch.setattr(tables.caches, "code_of", lambda *_: "another version")
     tables.extract(curves, cache=tmp_path)
     assert len(list(tmp_path.iterdir())) == 3

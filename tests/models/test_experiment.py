@@ -4,6 +4,8 @@ import json
 from itertools import product
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 pytest.importorskip("light_curve")
@@ -40,3 +42,9 @@ def test_every_method_is_judged_once_and_a_second_run_has_nothing_to_do(
     text = (data / "transfer.md").read_text()
     experiment.run(data, data, work)
     assert (data / "transfer.md").read_text() == text
+
+    points = data / "lightcurves" / "invented" / "points.parquet"
+    table = pq.read_table(points)
+    pq.write_table(table.set_column(3, "mag", pa.array(table["mag"].to_numpy() + 0.01)), points)
+    with pytest.raises(NameError):  # results of other light curves are no results of these: it starts again
+        experiment.run(data, data, work)
