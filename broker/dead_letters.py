@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from starsieve.broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.settings import Settings
 from starsieve.broker.surveys import AlertError
 
@@ -34,4 +34,4 @@ def dead_letter(message: Incoming, settings: Settings, errors: Mapping[int, Aler
         ("survey", settings.survey),
     ]
     added = [(name, str(text).encode(errors="backslashreplace")) for name, text in texts]
-    return Outgoing(settings.kafka.dead_letter_topic, message.key, message.value, [OWN_MARK, *message.headers, *added])
+    return Outgoing(settings.kafka.dead_letter_topic, message.key, message.value, [*message.headers, *added])

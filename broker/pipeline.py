@@ -10,7 +10,7 @@ import structlog
 
 from starsieve.broker.blame import Blame
 from starsieve.broker.dead_letters import dead_letter
-from starsieve.broker.kafka.messages import OWN_MARK, Incoming, Outgoing
+from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
 from starsieve.broker.process import Outcome, process
@@ -142,7 +142,7 @@ class Pipeline:
             self._settings.kafka.output_topic,
             outcome.alert.object_id.encode(),
             self._encode(outcome, self.classifier, provenance),
-            [OWN_MARK, *headers(outcome, self.classifier), ("idempotency_key", key.encode())],
+            [*headers(outcome, self.classifier), ("idempotency_key", key.encode())],
         )
 
     def _letters(self, bad: Sequence[Input]) -> list[Outgoing]:

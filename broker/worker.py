@@ -229,13 +229,14 @@ def _summary(
     classes: Counter[str] = Counter()
     letters: Counter[str] = Counter()
     for answer in answers:
-        told = {name: value.decode() for name, value in answer.headers if isinstance(value, bytes)}
+        told = dict(answer.headers)  # a letter has its message's own too, before ours
+        reason = _text(told.get("reason"))
         if answer.topic == settings.kafka.dead_letter_topic:
-            letters[told["reason"]] += 1
+            letters[reason] += 1
         else:
-            outcomes[told["status"], told.get("reason", "")] += 1
+            outcomes[_text(told["status"]), reason] += 1
             if "class" in told:
-                classes[told["class"]] += 1
+                classes[_text(told["class"])] += 1
     skipped = sum(message.is_own for message in messages)
     return telemetry.Batch(
         survey=settings.survey,
@@ -249,6 +250,10 @@ def _summary(
         dead_letters=letters,
         skipped={"own": skipped} if skipped else {},
     )
+
+
+def _text(value: str | bytes | None) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else value or ""
 
 
 def _now_ms() -> int:

@@ -12,7 +12,7 @@ from tenacity import Retrying
 
 from starsieve.broker.kafka.clients import LibrdkafkaLog
 from starsieve.broker.kafka.connection import KafkaRefuses, refuses
-from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, Outgoing
+from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, OWN_MARK, Incoming, Outgoing
 from starsieve.broker.retries import Waits, until_stopped
 from starsieve.broker.settings import KafkaSettings
 
@@ -130,8 +130,9 @@ class Publisher:
     def _produce(self, message: Outgoing) -> None:
         while True:
             try:
+                headers = [OWN_MARK, *message.headers]
                 self._producer.produce(
-                    message.topic, message.value, message.key, headers=message.headers, on_delivery=self._on_delivery
+                    message.topic, message.value, message.key, headers=headers, on_delivery=self._on_delivery
                 )
             except BufferError:  # the local queue is full
                 self._producer.poll(_POLL_S)

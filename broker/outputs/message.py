@@ -9,10 +9,6 @@ from starsieve.models.serving.classifier import Classifier
 
 BROKER_NAME = "starsieve"
 BROKER_VERSION = version("starsieve")
-PRODUCER = (
-    "producer",
-    BROKER_NAME.encode(),
-)  # a header of all that we send, by which we know not to take it for alerts
 
 CLASSIFIED = "CLASSIFIED"
 NOT_CLASSIFIED = "NOT_CLASSIFIED"
@@ -44,7 +40,7 @@ def classifications(outcome: Outcome, classifier: Classifier) -> list[tuple[str,
 
 
 def headers(outcome: Outcome, classifier: Classifier) -> list[tuple[str, bytes]]:
-    """Kafka headers, to route by without decoding, PRODUCER first.
+    """Kafka headers, to route by without decoding.
 
     Survey, status, top class and its probability or the reason, the period [days] and how far to trust it where one is
     known, classifier and its version.
@@ -58,4 +54,4 @@ def headers(outcome: Outcome, classifier: Classifier) -> list[tuple[str, bytes]]
     if outcome.period is not None:
         texts += [("period", f"{outcome.period.period:.8g}"), ("period_trust", outcome.period.trust)]
     texts += [("classifier", classifier.name), ("classifier_version", classifier.version)]
-    return [PRODUCER, *((name, text.encode()) for name, text in texts)]
+    return [(name, text.encode()) for name, text in texts]
