@@ -185,6 +185,39 @@ def simulate(
         _fail(str(error), EXIT_FAILED)
 
 
+@app.command("object")
+def show_object(
+    object_id: Annotated[str, typer.Argument(help="As the survey's alerts name it.", metavar="ID")],
+    config: Config = None,
+    redis: Annotated[str | None, typer.Option(help="Redis, as for `run`.")] = None,
+    survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture to write: light curve, folded, periodogram, ....")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Everything, epochs included, as one JSON object.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="The epochs alone, as a table.")] = False,
+    forget: Annotated[bool, typer.Option("--forget", help="Remove the object from the store.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --forget.")] = False,
+) -> None:
+    """Show what is stored of one object, and what the network makes of it now.
+
+    Example: [bold]starsieve object ZTF18abcdefg --redis redis://localhost:6379/0 --plot star.png[/bold]
+    """
+    if json + csv + forget > 1 or (forget and plot is not None) or (yes and not forget):
+        _fail("choose one of --json, --csv and --forget; --plot goes with the first two, --yes with --forget",
+              EXIT_WRONG_USAGE)  # fmt: skip
+    settings = _settings(config, survey=survey, redis={"url": redis})
+    from redis import RedisError  # noqa: PLC0415
+
+    from starsieve.broker.tools import object_command  # noqa: PLC0415
+
+    try:
+        if forget:
+            object_command.forget(settings, object_id, sure=yes)
+        else:
+            object_command.show(settings, object_id, "json" if json else "csv" if csv else "text", plot)
+    except RedisError as error:
+        _fail(f"redis: {error}", EXIT_FAILED)
+
+
 @app.command()
 def demo(
     objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,

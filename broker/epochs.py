@@ -80,3 +80,19 @@ def of_band(rows: Epochs, band: str) -> Epochs:
 def n_references(rows: Epochs) -> int:
     """How many reference images, at least, the rows were measured against; zero points may differ between them."""
     return len(set(((rows["flags"] >> _REFERENCE_SHIFT) & _REFERENCE_MASK).tolist()))
+
+
+def columns(rows: Epochs) -> dict[str, list[float] | list[str] | list[int] | list[bool]]:
+    """What the rows say, by name, as numbers and words: the inverse of `flags` included. Times as in EPOCH."""
+    bits = rows["flags"].astype(np.int64)
+    return {
+        "band": [BANDS[min(code, len(BANDS) - 1)] for code in (bits & _BAND_MASK).tolist()],
+        "mjd": rows["mjd"].tolist(),
+        # the shortest decimals that stand for these numbers of few bits
+        **{name: [float(str(value)) for value in rows[name]] for name in ("mag", "magerr")},
+        "forced": (bits & FORCED > 0).tolist(),
+        "difference": (bits & DIFFERENCE > 0).tolist(),
+        "program": (bits >> _PROGRAM_SHIFT & _PROGRAM_MASK).tolist(),
+        "reference": (bits >> _REFERENCE_SHIFT & _REFERENCE_MASK).tolist(),
+        "lag_days": (bits >> _LAG_SHIFT & _LAG_MAX).tolist(),
+    }

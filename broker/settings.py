@@ -141,6 +141,8 @@ class Settings(BaseSettings):
     survey: str = "ztf"
     min_epochs: int = Field(20, ge=7)
     output_format: Literal["starsieve", "elasticc"] = "starsieve"
+    #: Folder of networks beside those of the package, or an address that fsspec knows: see `starsieve.models.networks`.
+    networks: Text | None = None
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open
     #: transaction at once.
     worker: Text = Field(default_factory=lambda: f"{socket.gethostname()}-0")

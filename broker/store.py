@@ -53,6 +53,14 @@ class Change:
     search_state: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is at a key: the kind of its value, in Redis's words, and how long it stays (-1: for ever)."""
+
+    kind: str
+    ttl_s: int
+
+
 class LightCurves:
     """Light curves of one survey. Methods raise redis.RedisError when the store cannot be reached or refuses."""
 
@@ -135,6 +143,21 @@ class LightCurves:
             replace(change, new_epochs=change.new_epochs[:0]) if change.new_epochs.tobytes() in chunks else change
             for change, chunks in zip(changes, answers, strict=True)
         ]
+
+    def holds(self, object_id: str) -> dict[str, Held]:
+        """What is at the object's keys, by key; those that are not there are left out."""
+        keys = self._epochs_key(object_id), self._search_key(object_id)
+        pipeline = self._redis.pipeline(transaction=False)
+        for key in keys:
+            pipeline.type(key)
+            pipeline.ttl(key)
+        answers = iter(pipeline.execute())
+        held = {key: Held(kind.decode(), ttl_s) for key, kind, ttl_s in zip(keys, answers, answers, strict=True)}
+        return {key: each for key, each in held.items() if each.kind != "none"}
+
+    def forget(self, object_id: str) -> int:
+        """Removes an object; the number of keys that it had."""
+        return int(self._redis.delete(self._epochs_key(object_id), self._search_key(object_id)))
 
     def _compacted(self, stored: Sequence[Stored], object_ids: Sequence[str]) -> list[Any]:
         """The answers to joining each object's chunks."""

@@ -14,12 +14,14 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from os import environ
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 from prometheus_client import Counter, Gauge, Histogram, Info, disable_created_metrics
+
+from starsieve.models import Reason
 
 log = structlog.get_logger()
 
@@ -64,6 +66,9 @@ SEARCHES = Counter("starsieve_period_searches_total", "Period searches: full, or
 BLOCKS = Counter("starsieve_blocks_looked_at_total", "Blocks of frequencies whose power was computed exactly.")
 
 NETWORK = Info("starsieve_network", "The network in use.", ["survey"])
+NETWORK_REFUSED = Gauge(
+    "starsieve_network_refused", "1 for the reason why what was activated is not in use, else 0.", ["survey", "reason"]
+)
 DRIFT = Gauge(
     "starsieve_drift_psi",
     "Population stability index of an input or a class against the network's reference.",
@@ -105,6 +110,12 @@ def starting() -> None:
 def network(survey: str, classifier: str, version: str) -> None:
     """Names the network that answers from now on."""
     NETWORK.labels(survey).info({"classifier": classifier, "version": version})
+
+
+def network_refused(survey: str, reason: Reason | None) -> None:
+    """Says why the network that was activated is not the one that answers; None: it is."""
+    for each in get_args(Reason):
+        NETWORK_REFUSED.labels(survey, each).set(each == reason)
 
 
 def batch(done: Batch) -> None:

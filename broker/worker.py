@@ -18,6 +18,7 @@ from starsieve.broker.kafka.connection import KafkaAway, KafkaRefuses, connect
 from starsieve.broker.kafka.consumer import AlertConsumer
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
+from starsieve.broker.networks import Network, network_of
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
 from starsieve.broker.pipeline import Pipeline
@@ -31,7 +32,6 @@ from starsieve.broker.telemetry import stage
 from starsieve.broker.warmup import warm_up
 from starsieve.features.tools.errors import CommandError
 from starsieve.models.serving import registry
-from starsieve.models.serving.classifier import Classifier
 
 log = structlog.get_logger()
 
@@ -70,11 +70,16 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
-    classifier = _classifier(settings.survey)
-    telemetry.network(settings.survey, classifier.name, classifier.version)
+    _check_survey(settings)
     warm_up()
-    health.network = True
-    with connect_store(settings.redis.url.get_secret_value()) as client:
+    with (
+        network_of(settings, stop, health.alive) as network,
+        connect_store(settings.redis.url.get_secret_value()) as client,
+    ):
+        if network is None:  # told to stop before there was one
+            return
+        classifier = network()
+        health.network = True
         light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
         patience = StorePatience(stop, health)
         patience(light_curves.check)
@@ -92,14 +97,14 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             for topic, reason in create_topics(settings.kafka, *topics).items():
                 log.warning("topic_not_created", topic=topic, error=str(reason))
             log.info("started", survey=settings.survey, classifier=classifier.version, topics=settings.kafka.topics)
-            Worker(settings, consumer, publisher, pipeline, patience, health, stop).run()
+            Worker(settings, consumer, publisher, pipeline, network, patience, health, stop).run()
 
 
-def _classifier(survey: str) -> Classifier:
-    if survey not in SURVEYS or survey not in registry.surveys():
+def _check_survey(settings: Settings) -> None:
+    survey = settings.survey
+    if survey not in SURVEYS or (survey not in registry.surveys() and settings.networks is None):
         known = [each for each in registry.surveys() if each in SURVEYS]
         raise SettingsError(f"survey: {survey!r} has no reader of packets, or no network; there are {', '.join(known)}")
-    return registry.load(survey)
 
 
 class Worker:
@@ -111,6 +116,7 @@ class Worker:
         consumer: AlertConsumer,
         publisher: Publisher,
         pipeline: Pipeline,
+        network: Network,
         patience: StorePatience,
         health: Health,
         stop: threading.Event,
@@ -119,6 +125,7 @@ class Worker:
         self._consumer = consumer
         self._publisher = publisher
         self._pipeline = pipeline
+        self._network = network
         self._patience = patience
         self._health = health
         self._stop = stop
@@ -133,6 +140,7 @@ class Worker:
         while not self._stop.is_set():
             started = time.monotonic()
             messages = self._poll()
+            self._pipeline.classifier = self._network()
             self._tell()
             if not messages:
                 continue

@@ -15,10 +15,12 @@ from rich.table import Table
 
 from starsieve.features.tools.commands import check_file, need
 from starsieve.features.tools.errors import UsageError
+from starsieve.models import registry_cli
 
 ERRORS_ONLY = "3"  # of what TensorFlow has to say
 
-models_app = typer.Typer(help="The networks that come with the package.", no_args_is_help=True)
+models_app = typer.Typer(help="The networks: those of the package, and others.", no_args_is_help=True)
+registry_cli.mount(models_app)
 experiment_app = typer.Typer(help="The experiments behind docs/science.md.", no_args_is_help=True)
 
 
@@ -153,43 +155,6 @@ def classify(
     _warn_of_bands(curves, classifier)
     table = _features(curves, cache, threads)
     judging.write(classifier, table, judging.answers(classifier, table), output)
-
-
-@models_app.command("list")
-def list_networks() -> None:
-    """List the networks of this installation. Example: [bold]starsieve models list[/bold]"""
-    from starsieve.models.serving import registry  # noqa: PLC0415
-
-    table = Table("survey", "version", "classes", "bands", "macro-F1", "MCC")
-    for survey in registry.surveys():
-        network = registry.load(survey)
-        scores = network.card["scores"]
-        table.add_row(
-            survey,
-            network.version,
-            " ".join(network.classes),
-            " ".join(network.bands),
-            f"{scores['macro_f1']:.2f}",
-            f"{scores['mcc']:.2f}",
-        )
-    Console().print(table)
-
-
-@models_app.command()
-def show(survey: Annotated[str, typer.Argument(help="One of `starsieve models list`.")]) -> None:
-    """Print the card of a network. Example: [bold]starsieve models show asas | jq .scores[/bold]"""
-    typer.echo(json.dumps(_classifier(survey, None).card, indent=1))
-
-
-@models_app.command()
-def verify() -> None:
-    """Check that every network is the one of its card and answers. Example: [bold]starsieve models verify[/bold]"""
-    from starsieve.models.serving import registry  # noqa: PLC0415
-
-    for survey in registry.surveys():
-        network = registry.load(survey)
-        network.self_test()
-        typer.echo(f"{survey} {network.version} ok")
 
 
 @models_app.command()

@@ -112,6 +112,7 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
             survey="ztf",  # all of them given, so that the environment has no say
             min_epochs=20,
             output_format="starsieve",
+            networks=None,
             worker="demo",
             metrics_port=0,
             kafka=KafkaSettings(

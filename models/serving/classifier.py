@@ -19,6 +19,7 @@ CARD = "card.json"
 # What an answer depends on beside the network.
 DECIDES = ("classes", "class_ids", "bands", "min_epochs", "features", "scaler", "familiarity", "calibration")
 MISSING_NUMBER = "missing_number"  # why an object has no answer: none of its bands has all that the network looks at
+SAME_ANSWER = 1e-3  # of a probability: processors differ in their last digits, a damaged network in its first
 CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
 
 
@@ -73,10 +74,14 @@ class Classifier:
         return np.asarray(np.isfinite(features[:, : len(self._scaler.columns)]).all(axis=1))
 
     def self_test(self) -> None:
-        """Raises ModelError if the network does not answer with probabilities."""
-        answer = self.probabilities(np.ones((1, len(COLUMNS))))
-        if not np.isclose(answer.sum(), 1):
-            raise ModelError(f"the network of {self.survey} is broken: its probabilities sum to {answer.sum()}")
+        """Raises ModelError unless the network gives the answers on its card, which it gave where it was made."""
+        kept = self.card.get("self_test")
+        if kept is None:
+            raise ModelError(f"the card of {self.name} has no answers to test it by: make the network again")
+        asked, expected = np.array(kept["features"]), np.array(kept["probabilities"])
+        answers = self.classify(asked, np.ones(len(asked), np.int64), np.arange(len(asked)))
+        if answers.shape != expected.shape or not np.allclose(answers, expected, rtol=0, atol=SAME_ANSWER):
+            raise ModelError(f"the network of {self.survey} is broken: it does not give the answers on its card")
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Class probabilities (n, classes) of every row by itself; Residual alone where a number is missing."""

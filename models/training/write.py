@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from starsieve.models.data.tables import MIN_EPOCHS
-from starsieve.models.serving import taxonomy
+from starsieve.models.serving import self_test, taxonomy
 from starsieve.models.serving.classifier import CARD, NETWORK, version_of
 from starsieve.models.serving.scaling import COLUMNS
 from starsieve.models.serving.taxonomy import RESIDUAL
@@ -22,7 +22,7 @@ from starsieve.models.training.network import shared_input
 def save(
     trained: Trained, folder: Path, *, survey: str, bands: tuple[str, ...], notes: dict[str, Any]
 ) -> dict[str, Any]:
-    """Writes the network and card.json, and returns the card.
+    """Writes the network and card.json, with its answers to the self-test, and returns the card.
 
     notes: what a reader wants to know: training set, scores, origin.
     """
@@ -50,7 +50,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / NETWORK).write_bytes(network)
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
-    return card
+    return self_test.record(folder)
 
 
 def to_tflite(network: keras.Model) -> bytes:

@@ -1,0 +1,42 @@
+"""Networks for tests: the shipped one of ZTF under another name and version, whole or spoilt."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from starsieve.models.serving import registry, self_test
+from starsieve.models.serving.classifier import CARD, NETWORK, version_of
+
+Card = dict[str, Any]
+
+
+def make(folder: Path, *, sharpness: float = 1.0, name: str = "mine") -> str:
+    """A network that answers a little otherwise than the shipped one; gives its version."""
+    shutil.copytree(registry.WEIGHTS / "ztf", folder)
+
+    def change(card: Card) -> None:
+        card["name"] = name
+        card["calibration"]["sharpness"] = sharpness
+
+    spoil(folder, change)
+    return str(self_test.record(folder)["version"])
+
+
+def spoil(folder: Path, change: Callable[[Card], Any]) -> None:
+    """Changes a card, whose version and sha256 then fit again: what is wrong is the change alone."""
+    card = json.loads((folder / CARD).read_text())
+    change(card)
+    if "sha256" in card and (folder / NETWORK).is_file():
+        card["sha256"] = hashlib.sha256((folder / NETWORK).read_bytes()).hexdigest()
+    with suppress(KeyError):  # dropped is what the version depends on
+        card["version"] = version_of(card)
+    (folder / CARD).write_text(json.dumps(card))
+
+
+def cut(path: Path) -> None:
+    """As a disk that was full leaves a file."""
+    path.write_bytes(path.read_bytes()[:-1000])
