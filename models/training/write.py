@@ -11,10 +11,11 @@ import tensorflow as tf
 from tensorflow import keras
 
 from starsieve.models.data.tables import MIN_EPOCHS
-from starsieve.models.serving import self_test, taxonomy
+from starsieve.models.serving import taxonomy
 from starsieve.models.serving.classifier import CARD, NETWORK, version_of
 from starsieve.models.serving.scaling import COLUMNS
 from starsieve.models.serving.taxonomy import RESIDUAL
+from starsieve.models.training import self_test
 from starsieve.models.training.ensemble import Trained
 from starsieve.models.training.network import shared_input
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from starsieve.models.serving import registry, self_test
+from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import CARD, NETWORK, version_of
+from starsieve.models.training import self_test
 
 Card = dict[str, Any]
 
