@@ -4,11 +4,14 @@ Exit codes: 0 done; 1 failed while running; 2 wrong usage or a wrong setting; 13
 Errors of the kinds in features/tools/errors.py end every command by this rule: `Commands` sees to it.
 """
 
+import io
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -23,6 +26,7 @@ from starsieve.models.cli import mount as mount_networks
 
 if TYPE_CHECKING:  # commands import what they need: --help needs nothing
     from starsieve.broker.settings import KafkaSettings, Settings
+    from starsieve.broker.tools.replay import Failures
 
 app = typer.Typer(
     cls=Commands,
@@ -93,22 +97,29 @@ def tail(
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers, "output_topic": output_topic})
     from starsieve.broker.tools import tail as tailing  # noqa: PLC0415
 
-    messages = tailing.outcomes(settings.kafka, from_beginning=from_beginning, count=count, idle_s=idle)
+    topic = None
     try:
+        topic = tailing.Topic(settings.kafka, from_beginning=from_beginning, say=_say)
+        messages = topic.outcomes(count=count, idle_s=idle)
         if json:
             for message in messages:
                 typer.echo(tailing.as_json(message))
         else:
-            tailing.show(messages, Console())
-    except tailing.TailError as error:
-        _fail(str(error), EXIT_FAILED)
+            tailing.show(messages, tailing.PipedConsole())
     except KeyboardInterrupt:
         pass
+    except BrokenPipeError:  # whoever reads has had enough: | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if topic is not None and topic.foreign:
+        text = f"{topic.foreign} of {topic.foreign + topic.ours} messages were left out, for they are not starsieve's"
+        _say(text) if topic.ours else _fail(text, EXIT_FAILED)
 
 
 @app.command()
 def replay(
-    paths: Annotated[list[Path], typer.Argument(help="Packets (.avro), folders, nightly archives (.tar.gz).")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Packets (.avro), archives (.tar, .zip), compressed or not; folders.")
+    ],
     topic: Annotated[str, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")],
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
@@ -120,15 +131,17 @@ def replay(
     Example: [bold]starsieve replay ztf_public_20260101.tar.gz -t ztf_20260101_programid1 --rate 200[/bold]
     """
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
+    from starsieve.broker.tools import archives  # noqa: PLC0415
     from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
-    try:
-        files = replaying.find(paths)
-        endless_or_unknown = loop or any(map(replaying.is_archive, files))
-        packets = replaying.for_ever(files) if loop else replaying.packets(files)
-        _send(packets, None if endless_or_unknown else len(files), settings, topic, rate)
-    except replaying.ReplayError as error:
-        _fail(str(error), EXIT_FAILED)
+    unread = replaying.Failures()
+    files = archives.find(paths)
+    packets = archives.for_ever(files, unread.add) if loop else archives.packets(files, unread.add)
+    if (first := next(packets, None)) is None:
+        _fail(f"no packets, nothing was sent\n{unread}", EXIT_WRONG_USAGE)
+    _reach(settings, topic)
+    endless_or_unknown = loop or any(map(archives.is_archive, files))
+    _send(chain([first], packets), None if endless_or_unknown else len(files), settings, topic, rate, unread)
 
 
 @app.command()
@@ -146,7 +159,9 @@ def simulate(
         bool, typer.Option("--held-out", help="Of the real stars, only those that the shipped network never saw.")
     ] = False,
     objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
-    nights: Annotated[int, typer.Option(min=1, help="How long invented stars are observed.")] = 60,
+    nights: Annotated[
+        int | None, typer.Option(min=1, help="How long invented stars are observed; 60 without.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
     truth: Annotated[Path | None, typer.Option(help="File for the true classes, as JSON lines.")] = None,
     rate: Rate = None,
@@ -159,30 +174,32 @@ def simulate(
     """
     if (topic is None) == (output is None):
         _fail("simulate needs either --topic or --output", EXIT_WRONG_USAGE)
+    if light_curves is None:
+        _refuse("it needs --light-curves", {"--held-out": held_out or None})
+    else:
+        _refuse("real stars are observed when they were, with --light-curves", {"--nights": nights})
+    if output is not None:
+        kafkas = {"--rate": rate, "--bootstrap-servers": bootstrap_servers, "--config": config}
+        _refuse("nothing is sent to Kafka with --output", kafkas)
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
     from starsieve.broker import simulate as simulating  # noqa: PLC0415
-    from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
-    if output is not None:
-        check_folder(output)
+    _check_places(output, truth)
+    if topic is not None:
+        _reach(settings, topic)
+    if light_curves is None:
+        stars = simulating.invent(objects, 60 if nights is None else nights, seed)
+    else:
+        stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out)
     if truth is not None:
-        check_file(truth)
-    try:
-        if light_curves is None:
-            stars = simulating.invent(objects, nights, seed)
-        else:
-            stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out)
-        if truth is not None:
-            simulating.write_truth(stars, truth)
-        total = simulating.count_alerts(stars)
-        packets = ((str(alert.candid), alert.packet) for alert in simulating.alerts(stars))
-        if topic is not None:
-            _send(packets, total, settings, topic, rate)
-        elif output is not None:
-            with _progress() as progress:
-                simulating.write_packets(progress.track(packets, total=total, description="alerts"), output)
-    except replaying.ReplayError as error:
-        _fail(str(error), EXIT_FAILED)
+        simulating.write_truth(stars, truth)
+    total = simulating.count_alerts(stars)
+    packets = ((str(alert.candid), alert.packet) for alert in simulating.alerts(stars))
+    if topic is not None:
+        _send(packets, total, settings, topic, rate)
+    elif output is not None:
+        with _progress() as progress:
+            simulating.write_packets(progress.track(packets, total=total, description="alerts"), output)
 
 
 @app.command("object")
@@ -258,6 +275,8 @@ mount_networks(app)
 
 def main() -> None:
     """Entry point of the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that the terminal does not have is no reason to die
+        sys.stdout.reconfigure(errors="replace")
     app()
 
 
@@ -267,21 +286,57 @@ def _settings(config: Path | None, **overrides: Any) -> "Settings":
     return load(config, **overrides)
 
 
-def _send(
-    packets: Iterable[tuple[str, bytes]], total: int | None, kafka: "KafkaSettings", topic: str, rate: float | None
-) -> None:
-    """Sends packets behind a progress bar; ends with EXIT_FAILED if Kafka did not take all of them."""
+def _refuse(why: str, options: Mapping[str, object]) -> None:
+    """Ends with EXIT_WRONG_USAGE where one of these options is given, which would do nothing."""
+    for name, value in options.items():
+        if value is not None:
+            _fail(f"{name} does not apply: {why}", EXIT_WRONG_USAGE)
+
+
+def _check_places(folder: Path | None, file: Path | None) -> None:
+    """Makes sure, before the work, of where its results go."""
+    if folder is not None:
+        check_folder(folder)
+    if file is not None:
+        check_file(file)
+
+
+def _reach(kafka: "KafkaSettings", topic: str) -> None:
+    """Makes sure of Kafka, and of a topic in it."""
     from starsieve.broker.kafka.clients import create_topics  # noqa: PLC0415
+    from starsieve.broker.kafka.connection import CONNECT_S, connect, reason_of  # noqa: PLC0415
+
+    connect(kafka, CONNECT_S)
+    for error in create_topics(kafka, topic).values():
+        where = f"the topic {topic} at {kafka.bootstrap_servers}"
+        _fail(f"{where} is absent, or hidden from this user, and cannot be created: {reason_of(error)}", EXIT_FAILED)
+
+
+def _send(
+    packets: Iterable[tuple[str, bytes]],
+    total: int | None,
+    kafka: "KafkaSettings",
+    topic: str,
+    rate: float | None,
+    unread: "Failures | None" = None,
+) -> None:
+    """Sends packets behind a progress bar; ends with EXIT_FAILED if not all were read, or Kafka did not take them."""
     from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
-    for error in create_topics(kafka, topic).values():
-        _fail(f"cannot create the topic {topic} on Kafka at {kafka.bootstrap_servers}: {error}", EXIT_FAILED)
     with _progress() as progress:
-        sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate)
+        sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate, _say)
     typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)
-    if sent.failed:
-        examples = "\n".join(f"{name}: {reason}" for name, reason in list(sent.failed.items())[:3])
-        _fail(f"{len(sent.failed)} alerts were not taken by Kafka, for example\n{examples}", EXIT_FAILED)
+    problems = [f"stopped: {sent.refusal} (may this user write to {topic}?)"] if sent.refusal else []
+    if sent.failed.count:
+        problems.append(f"{sent.failed.count} alerts were not taken by Kafka, for example\n{sent.failed}")
+    if unread is not None and unread.count:
+        problems.append(f"{unread.count} packets or files could not be read, for example\n{unread}")
+    if problems:
+        _fail("\n".join(problems), EXIT_FAILED)
+
+
+def _say(text: str) -> None:
+    typer.secho(text, err=True, fg=typer.colors.YELLOW)
 
 
 def _progress() -> Progress:

@@ -4,7 +4,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -13,6 +13,9 @@ from confluent_kafka.admin._metadata import ClusterMetadata
 
 from starsieve.broker.settings import KafkaSettings, SettingsError
 from starsieve.features.tools.errors import CommandError
+
+#: How long a command waits for Kafka: with all else, an absent one is told of within 10 s.
+CONNECT_S = 5
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION,
@@ -26,7 +29,8 @@ _REFUSALS = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 }
-# A Kafka that goes down in the middle of a handshake looks as if it refused, but only once.
+# A Kafka that goes down in the middle of a handshake looks as if it refused, but only once; the others are its answers.
+_PERHAPS_BROKEN_OFF = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._TRANSPORT}
 _REPEATED_WITHIN_S = 30
 _PROBE_S = 2
 # "sasl_ssl://host:9093/bootstrap: SSL handshake failed: ... (after 3ms in state SSL_HANDSHAKE, 2 identical ...)"
@@ -91,13 +95,16 @@ class Complaints:
 
     Args:
         say: is told each kind of complaint about each server once.
+        ignored: codes of errors that do not matter to this client.
     """
 
-    def __init__(self, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, say: Callable[[str], None] | None = None, ignored: Container[int] = ()) -> None:
         self._say = say
+        self._ignored = ignored
         self._said: set[tuple[str, int]] = set()
         self._last_refusal = -float("inf")
-        self._refusal = ""
+        #: Why waiting will not help, where that is certain.
+        self.refusal = ""
 
     @property
     def callbacks(self) -> dict[str, Any]:
@@ -106,26 +113,33 @@ class Complaints:
 
     def hear(self, error: KafkaError) -> None:
         """An error of the client."""
-        if error.code() != KafkaError._ALL_BROKERS_DOWN:  # a number, no reason
+        if (
+            error.code() != KafkaError._ALL_BROKERS_DOWN and error.code() not in self._ignored
+        ):  # the former has no reason
             server, reason, _ = _told(error.str())
             self._note(server, reason, error.code(), refused=refuses(error) or error.fatal())
+
+    def fail(self, error: Exception) -> None:
+        """What confluent-kafka raises after a fatal error, out of `poll` or of whatever callback is next."""
+        self.refusal = f"Kafka's client gave up: {reason_of(error.__cause__ or error)}"
 
     def log(self, _level: int, text: str, *arguments: object) -> None:
         """A log line of the client: what goes wrong comes as an error too."""
 
     def raise_refusal(self) -> None:
         """Raises KafkaRefuses where that is certain."""
-        if self._refusal:
-            raise KafkaRefuses(f"Kafka refuses at {self._refusal}")
+        if self.refusal:
+            raise KafkaRefuses(self.refusal)
 
     def _note(self, server: str, reason: str, code: int, *, refused: bool) -> None:
+        where = f" at {server}" if server else ""
         if self._say is not None and (server, code) not in self._said:
             self._said.add((server, code))
-            self._say(f"Kafka at {server}: {reason}")
+            self._say(f"Kafka{where}: {reason}")
         if refused:
             now = time.monotonic()
-            if now - self._last_refusal < _REPEATED_WITHIN_S:
-                self._refusal = f"{server}: {reason}"
+            if code not in _PERHAPS_BROKEN_OFF or now - self._last_refusal < _REPEATED_WITHIN_S:
+                self.refusal = f"Kafka refuses{where}: {reason}"
             self._last_refusal = now
 
 
@@ -164,9 +178,9 @@ class _FirstComplaints(Complaints):
     def _closed(self, server: str, reason: str) -> None:
         """Because of the protocol; or because Kafka goes down, or a proxy has none: so it is tried out, once."""
         if self._tls and self._is_new(server) and _answers_plainly(server):
-            self._refusal = f"{server}: it does not speak TLS; {self._protocol(tls=False)}?"
+            self.refusal = f"Kafka refuses at {server}: it does not speak TLS; {self._protocol(tls=False)}?"
         elif not self._tls and self._is_new(server) and _answers_tls(server):
-            self._refusal = f"{server}: it speaks TLS; {self._protocol(tls=True)}?"
+            self.refusal = f"Kafka refuses at {server}: it speaks TLS; {self._protocol(tls=True)}?"
         self._note(server, f"{reason}; is security.protocol right?", KafkaError._TRANSPORT, refused=False)
 
     def _is_new(self, server: str) -> bool:

@@ -52,6 +52,12 @@ def test_version() -> None:
         (["run", "--output-format", "xml"], "output_format"),
         (["run", "--config", "nowhere.toml"], "nowhere.toml"),
         (["simulate"], "--topic"),
+        (["simulate", "-t", "alerts", "--held-out"], "--held-out does not apply"),
+        (["simulate", "-t", "alerts", "--light-curves", ".", "--nights", "60"], "--nights does not apply"),
+        (["simulate", "-o", "nowhere", "--rate", "5"], "--rate does not apply"),
+        (["simulate", "-o", "nowhere", "-b", "localhost:9092"], "--bootstrap-servers does not apply"),
+        (["simulate", "-o", "nowhere", "--config", "nowhere.toml"], "--config does not apply"),
+        (["replay", "nowhere.tar", "-t", "alerts"], "cannot read nowhere.tar: No such file"),
         (["tail", "--count", "none"], "--count"),
     ],
 )

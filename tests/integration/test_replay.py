@@ -1,6 +1,9 @@
 """Packets on their way to a real topic: nothing lost, nothing changed, and what Kafka refuses is named."""
 
+import io
 import os
+import tarfile
+from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
@@ -12,6 +15,7 @@ from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
 from starsieve.broker.settings import KafkaSettings
 from starsieve.broker.tools import replay
 from tests.integration import topics
+from tests.integration.test_commands import starsieve
 
 pytestmark = pytest.mark.kafka
 
@@ -22,7 +26,7 @@ def test_simulated_alerts_arrive_unchanged_and_without_a_key(kafka):
     alerts = list(simulate.alerts(simulate.invent(objects=20, nights=20, seed=1)))
     assert create_topics(settings, topic) == {}
     sent = replay.send(((str(alert.candid), alert.packet) for alert in alerts), settings, topic)
-    assert (sent.delivered, sent.failed) == (len(alerts), {})
+    assert (sent.delivered, sent.failed.count, sent.refusal) == (len(alerts), 0, "")
     messages = topics.read_committed(kafka, topic)
     assert sorted(message.value() for message in messages) == sorted(alert.packet for alert in alerts)
     assert {message.key() for message in messages} == {None}
@@ -50,5 +54,43 @@ def test_what_kafka_refuses_is_named_and_the_rest_is_delivered(kafka):
     packets.append(("small", b"packet"))
     sent = replay.send(packets, KafkaSettings(bootstrap_servers=kafka), topic)
     assert sent.delivered == 1
-    assert list(sent.failed) == ["too large for all", "too large for the topic"]
-    assert all("Message size too large" in reason for reason in sent.failed.values())
+    assert sent.failed.count == 2
+    assert list(sent.failed.examples) == ["too large for all", "too large for the topic"]
+    assert all("Message size too large" in reason for reason in sent.failed.examples.values())
+
+
+def test_an_archive_that_is_bad_in_part_is_sent_for_the_rest_and_the_exit_code_says_so(kafka: str, tmp_path: Path):
+    topic = topics.create_topic(kafka)
+    packets = [b"Obj\x01" + bytes([number]) * 1000 for number in range(10)]
+    good, bad, cut = (tmp_path / f"{name}.tar" for name in ("good", "bad", "cut"))
+    good.write_bytes(tar({f"{number}.avro": packet for number, packet in enumerate(packets[:4])}))
+    bad.write_bytes(tar({"4.avro": packets[4], "._4.avro": b"\0\x05", "large.avro": bytes(MAX_MESSAGE_BYTES + 1)}))
+    members = tar({f"{number}.avro": packet for number, packet in enumerate(packets[5:])})
+    cut.write_bytes(members[: 3 * (512 + 1024)])
+    sent = starsieve("replay", good, "-b", kafka, "-t", topic)
+    assert (sent.returncode, "4 alerts sent" in sent.stderr) == (0, True)
+    sent = starsieve("replay", bad, cut, "-b", kafka, "-t", topic)
+    assert sent.returncode == 1
+    assert "4 alerts sent" in sent.stderr
+    assert "2 packets or files could not be read" in sent.stderr
+    assert f"{bad}/large.avro: it is larger than" in sent.stderr
+    assert f"{cut}: it ends too early" in sent.stderr
+    assert sorted(message.value() for message in topics.read_committed(kafka, topic)) == packets[:8]
+
+
+@pytest.mark.parametrize("loop", [[], ["--loop"]])
+def test_nothing_to_send_is_wrong_usage_and_kafka_is_left_alone(tmp_path: Path, loop: list[str]):
+    (tmp_path / "night.tar").write_bytes(tar({"readme.txt": b"hello"}))
+    result = starsieve("replay", tmp_path, "-b", "localhost:1", "-t", "alerts", *loop)
+    assert result.returncode == 2
+    assert f"{tmp_path}/night.tar: it holds no packets" in result.stderr
+
+
+def tar(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
