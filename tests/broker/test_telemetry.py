@@ -1,5 +1,4 @@
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -181,7 +180,7 @@ def test_logs_are_json_where_they_are_not_a_terminals(
     capsys: pytest.CaptureFixture[str], structlog_as_it_was: None
 ) -> None:
     for log_format in ("json", "auto"):
-        telemetry.configure_logs(log_format)  # type: ignore[arg-type]
+        telemetry.configure_logs(log_format, "info")  # type: ignore[arg-type]
         structlog.get_logger().info("minute", alerts=3)
         line = json.loads(capsys.readouterr().err)
         assert (line["event"], line["level"], line["alerts"]) == ("minute", "info", 3)
@@ -190,7 +189,7 @@ def test_logs_are_json_where_they_are_not_a_terminals(
 def test_logs_for_people_and_no_debug_lines_at_info(
     capsys: pytest.CaptureFixture[str], structlog_as_it_was: None
 ) -> None:
-    telemetry.configure_logs("console", logging.INFO)
+    telemetry.configure_logs("console", "info")
     structlog.get_logger().debug("batch")
     structlog.get_logger().info("minute", alerts=3)
     text = capsys.readouterr().err
