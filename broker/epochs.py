@@ -71,15 +71,30 @@ def merge_into(stored: Epochs, parts: Iterable[Epochs]) -> tuple[Epochs, Epochs]
     return rows[winners], rows[winners[winners >= stored.size]]
 
 
+def band_numbers(rows: Epochs) -> NDArray[np.int64]:
+    """The band of each row, as an index into BANDS."""
+    return (rows["flags"] & _BAND_MASK).astype(np.int64)
+
+
 def of_band(rows: Epochs, band: str) -> Epochs:
     """The rows of one band."""
-    selected: Epochs = rows[(rows["flags"] & _BAND_MASK) == BANDS.index(band)]
+    selected: Epochs = rows[band_numbers(rows) == BANDS.index(band)]
     return selected
 
 
 def n_references(rows: Epochs) -> int:
     """How many reference images, at least, the rows were measured against; zero points may differ between them."""
-    return len(set(((rows["flags"] >> _REFERENCE_SHIFT) & _REFERENCE_MASK).tolist()))
+    return summaries(rows, np.array([np.inf]))[0][2]
+
+
+def summaries(rows: Epochs, until: NDArray[np.float64]) -> list[tuple[int, int, int]]:
+    """Numbers of epochs, of forced ones and of reference images until each time, of rows sorted by time."""
+    reference = (rows["flags"] >> _REFERENCE_SHIFT) & _REFERENCE_MASK
+    forced = np.append(0, np.cumsum((rows["flags"] & FORCED) != 0))
+    references = np.bitwise_or.accumulate(np.append(0, 1 << reference.astype(np.int64)))
+    ends = np.searchsorted(rows["mjd"], until, side="right")
+    found = zip(ends.tolist(), forced[ends].tolist(), references[ends].tolist(), strict=True)
+    return [(n, n_forced, bits.bit_count()) for n, n_forced, bits in found]
 
 
 def columns(rows: Epochs) -> dict[str, list[float] | list[str] | list[int] | list[bool]]:

@@ -1,30 +1,21 @@
 """Pure: alerts and stored light curves in, outcomes and changes to the store out; no I/O, so it is tested without."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starsieve import features
-from starsieve.broker.epochs import (
-    BANDS,
-    DIFFERENCE,
-    FORCED,
-    SAME_EXPOSURE_DAYS,
-    Epochs,
-    merge_into,
-    n_references,
-    of_band,
-)
+from starsieve.broker.epochs import BANDS, DIFFERENCE, SAME_EXPOSURE_DAYS, Epochs, band_numbers, merge_into, summaries
 from starsieve.broker.store import Change, Stored
 from starsieve.broker.surveys import Alert
-from starsieve.features import FEATURES, Period
+from starsieve.features import Period
 from starsieve.models.serving.classifier import MISSING_NUMBER, Classifier
-from starsieve.models.serving.scaling import COLUMNS
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +45,24 @@ class Outcome:
         return next((band.period for band in self.bands if band.period is not None), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _LightCurves:
+    """The total magnitudes of a batch by object and band; difference magnitudes are no light curve of a star."""
+
+    epochs: Epochs
+    offsets: Integers  # light curve i is epochs[offsets[i]:offsets[i + 1]], in band BANDS[bands[i]]
+    bands: Integers
+    objects: Integers  # object j has the light curves objects[j] to objects[j + 1] - 1
+
+
 @dataclass(slots=True)
-class _LightCurve:
-    """One band of one object as of one alert, on its way through the feature extraction."""
+class _Seen:
+    """One alert's view of its object: the bands that have epochs by then, and what was found in each."""
 
-    alert: int
-    band: str
-    epochs: Epochs  # those of later exposures included, for the sake of the search state
-    n_epochs: int  # not counting those
-    numbers: Floats | None = None  # features and profile, what a classifier takes
-    period: Period | None = None  # the same in all bands
-    reason: str | None = None
-
-    def summary(self) -> Band:
-        seen = self.epochs[: self.n_epochs]
-        return Band(
-            self.band,
-            self.n_epochs,
-            int(np.count_nonzero(seen["flags"] & FORCED)),
-            n_references(seen),
-            self.period,
-            None if self.numbers is None else self.numbers[: len(FEATURES)],
-        )
+    bands: list[Band] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)  # of bands with enough epochs
+    rows: list[int] = field(default_factory=list)  # those of the features that a classifier takes
+    row_epochs: list[int] = field(default_factory=list)
 
 
 def process(
@@ -92,16 +79,31 @@ def process(
     Returns:
         One outcome for each alert, in order, and one change for each object.
     """
+    if not alerts:
+        return [], []
     merged, new = _merge(alerts, stored)
-    light_curves = [
-        light_curve
-        for index, alert in enumerate(alerts)
-        for light_curve in _as_of(index, alert, merged[alert.object_id])
-    ]
-    search_states = _extract([lc for lc in light_curves if lc.n_epochs >= min_epochs], alerts, stored)
-    outcomes = _classify(alerts, light_curves, classifier)
-    changes = [Change(object_id, new_epochs, search_states.get(object_id)) for object_id, new_epochs in new.items()]
-    return outcomes, changes
+    curves = _light_curves(list(merged.values()))
+    number = {object_id: j for j, object_id in enumerate(merged)}
+    owners, times = np.array([number[alert.object_id] for alert in alerts]), np.array([alert.mjd for alert in alerts])
+    order = np.lexsort((times, owners))
+    views, asof = np.searchsorted(owners[order], np.arange(len(merged) + 1)), times[order] + SAME_EXPOSURE_DAYS
+    old_states = [stored[object_id].search_state for object_id in merged]
+    found = features.update_many(
+        old_states,
+        curves.epochs["mjd"],
+        curves.epochs["mag"],
+        curves.epochs["magerr"],
+        curves.offsets,
+        objects=curves.objects,
+        asof=asof,
+        views=views,
+        min_epochs=min_epochs,
+    )
+    seen = _seen(curves, views, asof, found, classifier, min_epochs)
+    of_alert = [seen[place] for place in np.argsort(order)]
+    outcomes = _classify(alerts, of_alert, np.hstack([found.features, found.profiles]), classifier)
+    moved = zip(new.items(), old_states, found.states, strict=True)
+    return outcomes, [Change(name, rows, state if state != old else None) for (name, rows), old, state in moved]
 
 
 def _merge(alerts: Sequence[Alert], stored: Mapping[str, Stored]) -> tuple[dict[str, Epochs], dict[str, Epochs]]:
@@ -115,85 +117,77 @@ def _merge(alerts: Sequence[Alert], stored: Mapping[str, Stored]) -> tuple[dict[
     return merged, new
 
 
-def _as_of(index: int, alert: Alert, epochs: Epochs) -> list[_LightCurve]:
-    """The bands of an object's light curve of total magnitudes; difference magnitudes are no light curve of a star."""
-    total = epochs[(epochs["flags"] & DIFFERENCE) == 0]
-    found = []
-    for band in BANDS:
-        of_this_band = of_band(total, band)
-        n_epochs = int(np.searchsorted(of_this_band["mjd"], alert.mjd + SAME_EXPOSURE_DAYS))
-        if n_epochs:
-            found.append(_LightCurve(index, band, of_this_band, n_epochs))
-    return found
-
-
-def _extract(
-    light_curves: Sequence[_LightCurve], alerts: Sequence[Alert], stored: Mapping[str, Stored]
-) -> dict[str, bytes]:
-    """Fills in features, periods and reasons; returns the search states to keep, by object."""
-    if not light_curves:
-        return {}
-    asked, first = np.unique([lc.alert for lc in light_curves], return_index=True)
-    owners = [alerts[index] for index in asked]
-    old_states = [stored[owner.object_id].search_state for owner in owners]
-    rows = np.concatenate([lc.epochs for lc in light_curves])
-    found = features.update_many(
-        old_states,
-        rows["mjd"].copy(),
-        rows["mag"].astype(np.float64),
-        rows["magerr"].astype(np.float64),
-        np.cumsum([0, *(lc.epochs.size for lc in light_curves)]),
-        objects=[*first, len(light_curves)],
-        asof=np.array([owner.mjd + SAME_EXPOSURE_DAYS for owner in owners]),
+def _light_curves(merged: Sequence[Epochs]) -> _LightCurves:
+    rows, owner = np.concatenate(merged), np.repeat(np.arange(len(merged)), [rows.size for rows in merged])
+    total = (rows["flags"] & DIFFERENCE) == 0
+    rows, owner = rows[total], owner[total]
+    bands = band_numbers(rows)
+    first = np.flatnonzero((np.diff(owner, prepend=-1) != 0) | (np.diff(bands, prepend=-1) != 0))
+    return _LightCurves(
+        epochs=rows,
+        offsets=np.append(first, rows.size),
+        bands=bands[first],
+        objects=np.searchsorted(owner[first], np.arange(len(merged) + 1)),
     )
-    numbers = np.hstack([found.features, found.profiles])
-    period_of = dict(zip(asked.tolist(), found.periods, strict=True))
-    for light_curve, of_curve, reason in zip(light_curves, numbers, found.reasons, strict=True):
-        light_curve.reason = reason
-        if reason is None:
-            light_curve.numbers, light_curve.period = of_curve, period_of[light_curve.alert]
-    by_time = sorted(zip(owners, old_states, found.states, strict=True), key=lambda one: one[0].mjd)
-    latest = {owner.object_id: (old, new) for owner, old, new in by_time}  # of several alerts of one object
-    return {object_id: new for object_id, (old, new) in latest.items() if new is not None and new != old}
 
 
-def _classify(alerts: Sequence[Alert], light_curves: Sequence[_LightCurve], classifier: Classifier) -> list[Outcome]:
-    by_alert: list[list[_LightCurve]] = [[] for _ in alerts]
-    for light_curve in light_curves:
-        by_alert[light_curve.alert].append(light_curve)
-    supported = [lc for lc in light_curves if lc.numbers is not None and lc.band in classifier.bands]
-    numbers = np.array([lc.numbers for lc in supported]).reshape(len(supported), len(COLUMNS))
-    complete = classifier.complete(numbers)
-    for light_curve in itertools.compress(supported, ~complete):
-        light_curve.reason = MISSING_NUMBER
-    usable = [lc for lc in supported if lc.reason is None]
-    reasons = [_reason(alert, of_alert, classifier) for alert, of_alert in zip(alerts, by_alert, strict=True)]
-    answer = np.cumsum([reason is None for reason in reasons]) - 1
+def _seen(
+    curves: _LightCurves,
+    views: Integers,
+    asof: Floats,
+    found: features.Updates,
+    classifier: Classifier,
+    min_epochs: int,
+) -> list[_Seen]:
+    """What each view has of its object's bands; the rows of `found` are those of all bands, view by view."""
+    seen, row, complete = [], 0, classifier.complete(np.hstack([found.features, found.profiles]))
+    usable = [BANDS[band] in classifier.bands for band in curves.bands]
+    for j, (start, end) in enumerate(pairwise(views.tolist())):
+        own = range(curves.objects[j], curves.objects[j + 1])
+        counts = [summaries(curves.epochs[curves.offsets[i] : curves.offsets[i + 1]], asof[start:end]) for i in own]
+        for view in range(start, end):
+            of_view = _Seen()
+            for i, of_band in zip(own, counts, strict=True):
+                n_epochs, n_forced, n_references = of_band[view - start]
+                reason, enough = found.reasons[row], n_epochs >= min_epochs
+                if reason is not None and enough:
+                    of_view.reasons.append(reason)
+                if reason is None and usable[i] and not complete[row]:
+                    of_view.reasons.insert(0, MISSING_NUMBER)
+                elif reason is None and usable[i]:
+                    of_view.rows.append(row)
+                    of_view.row_epochs.append(n_epochs)
+                if n_epochs:
+                    period, numbers = (found.periods[view], found.features[row]) if reason is None else (None, None)
+                    of_view.bands.append(
+                        Band(BANDS[curves.bands[i]], n_epochs, n_forced, n_references, period, numbers)
+                    )
+                row += 1
+            seen.append(of_view)
+    return seen
+
+
+def _classify(alerts: Sequence[Alert], seen: Sequence[_Seen], numbers: Floats, classifier: Classifier) -> list[Outcome]:
+    reasons = [_reason(alert, of_alert) for alert, of_alert in zip(alerts, seen, strict=True)]
+    answered = [of_alert for of_alert, reason in zip(seen, reasons, strict=True) if reason is None]
     probabilities = classifier.classify(
-        numbers[complete],
-        np.array([lc.n_epochs for lc in usable], np.int64),
-        np.array([answer[lc.alert] for lc in usable], np.int64),
+        numbers[np.array([row for of_alert in answered for row in of_alert.rows], np.int64)],
+        np.array([n for of_alert in answered for n in of_alert.row_epochs], np.int64),
+        np.array([k for k, of_alert in enumerate(answered) for _ in of_alert.rows], np.int64),
     )
+    answers = iter(probabilities)
     return [
-        Outcome(
-            alert,
-            [lc.summary() for lc in of_alert],
-            reason,
-            probabilities[answer[index]] if reason is None else np.empty(0),
-        )
-        for index, (alert, of_alert, reason) in enumerate(zip(alerts, by_alert, reasons, strict=True))
+        Outcome(alert, of_alert.bands, reason, next(answers) if reason is None else np.empty(0))
+        for alert, of_alert, reason in zip(alerts, seen, reasons, strict=True)
     ]
 
 
-def _reason(alert: Alert, light_curves: Sequence[_LightCurve], classifier: Classifier) -> str | None:
+def _reason(alert: Alert, seen: _Seen) -> str | None:
     """Why an alert cannot be classified, or None if it can."""
-    if not light_curves:
+    if not seen.bands:
         return "no_counterpart" if alert.epochs.size else "no_photometry"
-    with_features = [lc for lc in light_curves if lc.numbers is not None]
-    supported = [lc for lc in with_features if lc.band in classifier.bands]
-    if any(lc.reason is None for lc in supported):
+    if seen.rows:
         return None
-    if with_features and not supported:
+    if MISSING_NUMBER not in seen.reasons and any(band.features is not None for band in seen.bands):
         return "unsupported_band"
-    reasons = [lc.reason for lc in (*supported, *light_curves) if lc.reason is not None]
-    return reasons[0] if reasons else "too_few_epochs"
+    return seen.reasons[0] if seen.reasons else "too_few_epochs"

@@ -83,16 +83,18 @@ def check(mjd: Floats, mag: Floats, magerr: Floats) -> int:  # noqa: PLR0911 - o
 
 
 @kernel
-def floored_errors(magerr: Floats, offsets: Integers, n_seen: Integers, bands: Integers) -> Floats:
+def floored_errors(magerr: Floats, starts: Integers, counts: Integers, bands: Integers) -> Floats:
     """The errors (n,) of an object, those far below the median of their band raised, so that no epoch decides alone.
 
-    Band b is epochs offsets[b]:offsets[b + 1]; its first `n_seen` decide. The median is rounded down to a power of two:
-    a floor that moved with every epoch would change old weights, and bounds of earlier searches would not hold.
+    Of band b these are the first counts[b] epochs from starts[b] on; others stay as they are. The median is rounded
+    down to a power of two: a floor that moved with every epoch would change old weights, and bounds of earlier searches
+    would not hold.
     """
     floored = magerr.copy()
     for b in bands:
-        median = np.median(magerr[offsets[b] : offsets[b] + n_seen[b]])
+        a, n = starts[b], counts[b]
+        median = np.median(magerr[a : a + n])
         floor = max(SMALLEST_ERROR, ERROR_FLOOR * math.ldexp(0.5, math.frexp(median)[1]))
-        for i in range(offsets[b], offsets[b + 1]):
+        for i in range(a, a + n):
             floored[i] = max(floored[i], floor)
     return floored

@@ -35,15 +35,15 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Updates:
-    """What is known of n objects with m light curves, one in each band of each.
+    """What is known of n objects in v views with m light curves, one in each band of each, view by view.
 
-    A light curve with a reason has NaN for features and profile; an object of such alone has None for a period.
+    A light curve with a reason has NaN for features and profile; a view of such alone has None for a period.
     """
 
     features: Floats  # (m, 16), in the order of FEATURES
     profiles: Floats  # (m, 23), in the order of PROFILE
     reasons: list[str | None]  # (m,)
-    periods: list[Period | None]  # (n,)
+    periods: list[Period | None]  # (v,)
     states: list[bytes | None]  # (n,)
 
 
@@ -75,6 +75,17 @@ def _as_objects(objects: ArrayLike | None, n_curves: int) -> NDArray[np.int64]:
     if checked[0] != 0 or checked[-1] != n_curves:
         raise ValueError(f"objects must rise from 0 to {n_curves}, the number of light curves")
     return checked
+
+
+def _as_views(asof: ArrayLike | None, views: ArrayLike | None, n: int) -> tuple[NDArray[np.int64], Floats]:
+    until = np.full(n, np.inf) if asof is None else _as_floats(asof)
+    checked = np.arange(n + 1) if views is None else _as_offsets("views", views, until.size)
+    if until.ndim != 1 or checked.size != n + 1 or checked[0] != 0 or checked[-1] != until.size:
+        raise ValueError(f"asof must have one time per object, or per view of each, got {until.shape} for {n}")
+    rising = until[1:] >= until[:-1]
+    if not np.isin(np.flatnonzero(~rising) + 1, checked).all():
+        raise ValueError("asof must rise from view to view of an object")
+    return checked, until
 
 
 def _as_light_curves(
@@ -113,6 +124,8 @@ def update_many(
     *,
     objects: ArrayLike | None = None,
     asof: ArrayLike | None = None,
+    views: ArrayLike | None = None,
+    min_epochs: int = 0,
     threads: int = 1,
 ) -> Updates:
     """Features of n objects with m light curves as they stand, with and for the search states.
@@ -120,39 +133,43 @@ def update_many(
     Light curve i is mjd, mag, magerr[offsets[i]:offsets[i + 1]], sorted by time (days, magnitudes); `offsets` has
     m + 1 entries. Object j has the light curves objects[j] to objects[j + 1] - 1, one in each band; `objects` has n + 1
     entries, None: every light curve is an object. The bands of an object have one period, which suits all: each has its
-    own mean and harmonics, and their chi2 are added. Bands that cannot be used alone,
-    or lie too far in time from longer ones, are left out.
+    own mean and harmonics, and their chi2 are added. Bands that cannot be used alone, have fewer than `min_epochs`
+    epochs, or lie too far in time from longer ones, are left out. Of a light curve of more than 8,000 epochs the newest
+    6,001 to 8,000 count, which are the same for 2,000 epochs. The period is searched in the epochs up to the last rung
+    (`starsieve.features.periods.ladder`), within 2 % of all, and measured with all.
 
     `states[j]` is what an earlier update of the object returned, or None; it changes the cost, never the result. Epochs
-    later than `asof[j]` are ignored; a state that covers some of them is handed back as it is. Epochs of which anything
-    is masked are left out; `offsets` count them all the same. Releases the GIL.
+    later than `asof[j]` are ignored; a state that covers some of them is handed back as it is. With `views` (n + 1,),
+    object j is seen as of the rising times asof[views[j]:views[j + 1]], one after the other, at hardly more cost than
+    once; results are in that order, all bands of one view after those of the view before. Epochs of which anything is
+    masked are left out; `offsets` count them all the same. Releases the GIL.
     """
     mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr)
     offsets = _offsets_among(unmasked, offsets)
-    m = offsets.size - 1
-    objects = _as_objects(objects, m)
+    objects = _as_objects(objects, offsets.size - 1)
     n = objects.size - 1
     if len(states) != n:
         raise ValueError(f"{len(states)} states for {n} objects")
-    until = np.full(n, np.inf) if asof is None else _as_floats(asof)
-    if until.shape != (n,):
-        raise ValueError(f"asof must have one time per object, got {until.shape} for {n}")
+    views, until = _as_views(asof, views, n)
     # A state is a multiple of 8 bytes long; one that is not would break the alignment of those behind it.
     usable = [s if s is not None and len(s) % 8 == 0 else b"" for s in states]
-    old = np.frombuffer(b"".join(usable), np.uint8)
+    old = np.frombuffer(bytearray().join(usable), np.uint8)
     old_offsets = np.zeros(n + 1, np.int64)
     np.cumsum([len(s) for s in usable], out=old_offsets[1:])
-    slots = np.empty(n + 1, np.int64)
-    plan_states(mjd, offsets, objects, until, slots)
+    slots, curves = np.empty(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    plan_states(mjd, offsets, objects, views, until, slots)
+    np.cumsum(np.diff(objects) * np.diff(views), out=curves[1:])
+    m, v = int(curves[-1]), until.size
     new = np.empty(slots[-1], np.uint8)
     features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
-    rows = np.full((n, N_COLUMNS), np.nan)
+    rows = np.full((v, N_COLUMNS), np.nan)
     sizes, codes = np.empty(n, np.int64), np.empty(m, np.int64)
 
     def run(part: tuple[int, int]) -> None:
         a, b = part
-        update_batch(mjd, mag, magerr, offsets, objects[a : b + 1], until[a:b], old, old_offsets[a : b + 1], new,
-                     slots[a : b + 1], features, profiles, rows[a:b], sizes[a:b], codes)  # fmt: skip
+        update_batch(mjd, mag, magerr, offsets, objects[a : b + 1], views[a : b + 1], until, min_epochs, old,
+                     old_offsets[a : b + 1], new, slots[a : b + 1], curves[a : b + 1], features, profiles, rows,
+                     sizes[a:b], codes)  # fmt: skip
 
     _in_threads(run, n, threads)
     kept = zip(states, slots.tolist(), sizes.tolist(), strict=False)

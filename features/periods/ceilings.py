@@ -3,26 +3,45 @@
 The frequencies of a block are demodulated to its centre; the epochs, placed on a circle by their phase at the grid
 step, are spread onto GRID points with a kernel of KERNEL points (exponential of semicircle, Barnett et al. 2019, SIAM
 J. Sci. Comput. 41, C479) and transformed. LANES blocks go side by side, so that the arithmetic is that of one FFT of
-vectors. The kernel's error makes these powers approximate; they are raised by it, and `search.best_blocks` looks
-again, exactly, at the few blocks that matter.
+vectors. The sums are off by the kernel's aliasing and by rounding, by no more than `_error_of_sums`; powers are raised
+by what that can do to them, and `search.best_blocks` looks again, exactly, at the few blocks that matter.
+
+Why no power exceeds its ceiling: a unit mass at phase x of a grid cell comes out at frequency k as 1 + e_k(x), where
+e_k(x) = undo_k sum_q kernel(q - x) exp(-2 pi i k (q - x) / GRID) - 1, and |e_k(x)| <= ALIASING for all k of a block and
+all x (a function of two bounded arguments, looked at closely in the tests). The sums are linear in masses whose moduli
+add up to at most 1: the weights by definition; the signal w_i z_i because sum w |z| <= sqrt(sum w z^2) = 1. So aliasing
+moves no sum by more than ALIASING. Rounding to float32 (unit u = 2^-24) moves it, relative to the sum of moduli on the
+grid, undone, of at most GAIN: by 2.3e-6 for phases and products, by 32 u in the four passes of the FFT, by u for each
+addition to a grid point. All this is `_error_of_sums`, called delta.
+
+The power is y' A^-1 y, y the sums of the signal and A = (1 + W2) / 2 - w w' of those of the weights. The computed A
+is off by at most eta = delta (1/2 + 2 |w| + delta) in spectral norm. So A >= A_c - eta, and if that is positive,
+A^-1 <= (A_c - eta)^-1. In the norm of the latter, y is no longer than y_c and an error of length delta together:
+power <= (sqrt(y_c' adj(A_c - eta) y_c) + delta sqrt(trace))^2 / det(A_c - eta), with a trace of at most 1. Where the
+determinant is not clearly positive, the ceiling is 1.
 """
 
 import math
 
 import numpy as np
 
-from starsieve.features.jit import Data, Floats, Integers, Singles, kernel
-from starsieve.features.periods.gls import floating_power, turn
+from starsieve.features.jit import Data, Floats, Integers, Singles, inlined, kernel
+from starsieve.features.periods.gls import turn
 from starsieve.features.periods.grid import BLOCK
 
 GRID = 2 * BLOCK
 HALF = BLOCK // 2
 LANES = 32
 WIDE = 3 * LANES  # signal, weight, and weight at twice the frequency
-KERNEL = 4
-WIDTH = 0.98 * math.pi * KERNEL * (1 - 0.25)  # of the kernel in Fourier space, for GRID / BLOCK = 2
-# Error of power * determinant: three times the largest found, at N = 20 (tests/features/test_search.py keeps watch).
-APPROXIMATION = np.float32(1e-3)
+KERNEL = (
+    5  # points; 4 leave an error nine times as large, so that more blocks are looked at, 6 one seventh for no fewer
+)
+WIDTH = 0.95 * math.pi * KERNEL * (1 - 0.25)  # of the kernel in Fourier space, for GRID / BLOCK = 2; least aliasing
+ALIASING = 1.8e-4  # the largest |e_k(x)| is 1.68e-4
+GAIN = 1.9  # sum of the kernel's values, undone, at most; the largest is 1.851
+ROUNDED = 1e-5  # float32 rounding that does not depend on the number of epochs: GAIN (2.3e-6 + 32 u) and some
+UNIT = 2.0**-24
+SINGULAR = np.float32(1e-6)  # determinant below which there is nothing to know
 TWO_PI = 2 * math.pi
 f4 = np.float32
 
@@ -141,17 +160,46 @@ def _transform(re: Singles, im: Singles, work_re: Singles, work_im: Singles) -> 
 
 
 @kernel
-def _add_powers(re: Singles, im: Singles, share: np.float32, summed: Singles) -> None:
-    """Add the power, raised by its error, of one band to (BLOCK, LANES)."""
+def _error_of_sums(first: Integers, first2: Integers) -> float:
+    """The most by which any sum of one band is off; epochs are spread from grid points `first` and `first2` on."""
+    counts = np.zeros((2, GRID), np.int64)
+    for i in range(first.size):
+        for q in range(KERNEL):
+            counts[0, (first[i] + q) & (GRID - 1)] += 1
+            counts[1, (first2[i] + q) & (GRID - 1)] += 1
+    return ALIASING + ROUNDED + GAIN * UNIT * float(counts.max())
+
+
+@inlined
+def _highest_power(
+    yc: np.float32, ys: np.float32, c: np.float32, s: np.float32, c2: np.float32, s2: np.float32, delta: np.float32
+) -> np.float32:
+    """The most that the power can be, of sums as for `gls.floating_power` of which none is off by more than `delta`.
+
+    The small constants are for the rounding of this very calculation.
+    """
+    eta = delta * (f4(0.5) + f4(2) * (abs(c) + abs(s)) + delta) + f4(5e-7)
+    cc = f4(0.5) * (f4(1) + c2) - c * c - eta
+    ss = f4(0.5) * (f4(1) - c2) - s * s - eta
+    cs = f4(0.5) * s2 - c * s
+    determinant = cc * ss - cs * cs - f4(3e-7)
+    top = yc * yc * ss + ys * ys * cc - f4(2) * yc * ys * cs + f4(1e-6) * (yc * yc + ys * ys)
+    root = np.sqrt(max(top, f4(0))) + delta
+    power = f4(1.000001) * root * root / max(determinant, SINGULAR)
+    return min(power, f4(1)) if determinant > SINGULAR and cc > 0 else f4(1)
+
+
+@kernel
+def _add_powers(re: Singles, im: Singles, share: np.float32, delta: np.float32, summed: Singles) -> None:
+    """Add the highest possible power of one band to (BLOCK, LANES)."""
     for offset in range(BLOCK):
         k = (offset - HALF) & (GRID - 1)
         undo = UNDO_KERNEL[abs(offset - HALF)]
         row_re, row_im, row = re[k], im[k], summed[offset]
         for lane in range(LANES):
-            p, e = floating_power(undo * row_re[lane], -undo * row_im[lane], undo * row_re[LANES + lane],
-                                  -undo * row_im[LANES + lane], undo * row_re[2 * LANES + lane],
-                                  -undo * row_im[2 * LANES + lane], f4(1), APPROXIMATION)  # fmt: skip
-            row[lane] += share * (p + e)
+            row[lane] += share * _highest_power(
+                undo * row_re[lane], -undo * row_im[lane], undo * row_re[LANES + lane], -undo * row_im[LANES + lane],
+                undo * row_re[2 * LANES + lane], -undo * row_im[2 * LANES + lane], delta)  # fmt: skip
 
 
 @kernel
@@ -168,7 +216,10 @@ def renew_ceilings(data: Data, step: float, ceilings: Singles) -> None:
     group_cos, group_sin = np.empty(n, np.float32), np.empty(n, np.float32)
     re, im = np.empty((GRID, WIDE), np.float32), np.empty((GRID, WIDE), np.float32)
     work_re, work_im = np.empty(GRID * WIDE, np.float32), np.empty(GRID * WIDE, np.float32)
-    summed = np.empty((BLOCK, LANES), np.float32)
+    summed, deltas = np.empty((BLOCK, LANES), np.float32), np.empty(shares.size, np.float32)
+    for band in range(shares.size):
+        a, b = band_starts[band], band_starts[band + 1]
+        deltas[band] = _error_of_sums(first[a:b], first2[a:b])
     for first_block in range(0, ceilings.size, LANES):
         for i in range(n):
             group_cos[i], group_sin[i] = turn((first_block * BLOCK + HALF + 1) * step * time[i])
@@ -178,7 +229,7 @@ def renew_ceilings(data: Data, step: float, ceilings: Singles) -> None:
             _spread(weight[a:b], signal[a:b], group_cos[a:b], group_sin[a:b], cosines[a:b], sines[a:b], first[a:b],
                     values[a:b], first2[a:b], values2[a:b], re, im)  # fmt: skip
             _transform(re.reshape(GRID * WIDE), im.reshape(GRID * WIDE), work_re, work_im)
-            _add_powers(re, im, f4(shares[band]), summed)
+            _add_powers(re, im, f4(shares[band]), deltas[band], summed)
         for offset in range(1, BLOCK):
             for lane in range(LANES):
                 summed[0, lane] = max(summed[0, lane], summed[offset, lane])

@@ -36,7 +36,7 @@ SLOW = 0.02  # 1/d; long-period variables do not repeat exactly, so that several
 SLOW_SHARE = 0.7  # of the explained chi2 that has to be kept
 SLOW_FIRST = 0.5  # of the explained chi2 from which the first harmonic is a cycle of its own
 HOPELESS = 4.0  # times INSIGNIFICANT: a loss that refining does not make good
-SPARSE = 20  # epochs a band, of several, below which three harmonics of each would fit anything
+SPARSE = 20  # epochs a band, of several
 
 # Log-odds that the true period is twice the one at hand, by logistic regression on every other star of 5,000 of
 # Catalina, 1,470 of ASAS and 880 synthetic OGLE-III pulsators; pulsators with weight 4. The terms of the overtone strip
@@ -232,17 +232,32 @@ def undo_doubling(data: Data, deviation: float, frequency: float, power: float, 
 
 
 @kernel
-def sharpen(data: Data, frequency: float, step: float, lowest: float) -> float:
-    """Refine with as many harmonics as the star has: each one too many adds to the frequency's error."""
+def measure(data: Data, frequency: float, step: float, lowest: float) -> tuple[float, float]:
+    """The `frequency` that was chosen and its power, refined with as many harmonics as the star has.
+
+    Each harmonic too many adds to the frequency's error.
+    """
+    if is_sparse(data):
+        return refine(data, frequency, step, 1, np.empty(2))
     n_harmonics = evidence_of(data, frequency)[1]
     f, _ = refine(data, frequency, step / n_harmonics, n_harmonics, np.empty(2 * n_harmonics))
-    return f if f >= lowest else frequency
+    f = f if f >= lowest else frequency
+    return f, harmonic_power(data, f, HARMONICS, np.empty(2 * HARMONICS))
+
+
+@kernel
+def is_sparse(data: Data) -> bool:
+    """Whether several bands have so few epochs that three harmonics of each would fit anything."""
+    return data[4].size > 1 and epochs_per_band(data) < SPARSE
 
 
 @kernel
 def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest: float) -> tuple[float, float]:
-    """Choose the frequency of the star among `candidates`, their halves and multiples; returns (frequency, power)."""
-    if data[4].size > 1 and epochs_per_band(data) < SPARSE:
+    """Choose the frequency of the star among `candidates`, their halves and multiples; returns (frequency, power).
+
+    `measure` makes it exact.
+    """
+    if is_sparse(data):
         return refine(data, candidates[0], step, 1, np.empty(2))
     n, coefficients, doubled = epochs_per_band(data), np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
     frequency, power = best_candidate(data, candidates, step, lowest)
@@ -256,5 +271,4 @@ def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest
         if f < lowest or doubling_log_odds(frequency, gain_of(n, p, power), deviation, coefficients) <= 0:
             break
         frequency = f
-    frequency = sharpen(data, frequency, step, lowest)
     return frequency, harmonic_power(data, frequency, HARMONICS, coefficients)

@@ -18,6 +18,7 @@ from starsieve.features.periods.grid import BLOCK
 
 HALF = BLOCK // 2
 UNROLL = 4  # epochs per pass over the accumulators
+PART = 512  # epochs added up by themselves: a float32 sum of thousands loses what the next ones add
 RECURRENCE = 16  # table entries made by a float64 recurrence; the others are rotations of these in float32
 TWO_PI = 2 * math.pi
 SINGULAR = np.float32(1e-5)  # determinant (at most 1/4) below which the float32 power means nothing
@@ -143,10 +144,16 @@ def add_block(
 ) -> None:
     """Add `share` times power and error of one band at the BLOCK frequencies around `frequency` to (BLOCK,) float32."""
     _centre_rows(time, weight, signal, frequency, rows)
-    sums[:] = f4(0)
-    _add_products(time.size, rows[0:2], single, sums[0:4])  # signal
-    _add_products(time.size, rows[2:4], single, sums[4:8])  # weight
-    _add_products(time.size, rows[4:6], double, sums[8:12])  # weight at twice the frequency
+    sums[:], part = f4(0), np.empty_like(sums)
+    for first in range(0, time.size, PART):
+        n = min(PART, time.size - first)
+        part[:] = f4(0)
+        _add_products(n, rows[0:2, first:], single[first:], part[0:4])  # signal
+        _add_products(n, rows[2:4, first:], single[first:], part[4:8])  # weight
+        _add_products(n, rows[4:6, first:], double[first:], part[8:12])  # weight at twice the frequency
+        for i in range(sums.shape[0]):
+            for j in range(HALF):
+                sums[i, j] += part[i, j]
     share4, floating4 = f4(share), f4(floating)
     for j in range(HALF):
         for side in (-1, 1):  # below and above the centre

@@ -12,10 +12,16 @@ LONGEST_BASELINE = 20_000.0  # days; ASAS, the longest survey at hand, spans 3,3
 
 
 @kernel
-def grid_of(baseline: float) -> tuple[float, int]:
-    """Frequency step (1/d) and number of blocks; frequency k is (k + 1) * step."""
+def span_of(baseline: float) -> float:
+    """The ladder's first baseline (days) that is not shorter."""
     span = FIRST_BASELINE
     while span < baseline:
         span *= BASELINE_STEP
-    step = 1.0 / (OVERSAMPLING * span)
+    return span
+
+
+@kernel
+def grid_of(baseline: float) -> tuple[float, int]:
+    """Frequency step (1/d) and number of blocks; frequency k is (k + 1) * step."""
+    step = 1.0 / (OVERSAMPLING * span_of(baseline))
     return step, math.ceil(1.0 / SHORTEST_PERIOD / step / BLOCK)

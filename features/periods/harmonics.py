@@ -46,6 +46,20 @@ def turns(time: Floats, frequency: float, c1: Floats, s1: Floats) -> None:
 
 
 @kernel
+def curve_of(c1: Floats, s1: Floats, coefficients: Floats, curve: Floats) -> None:
+    """Fill `curve` (n,) with (cos, sin) `coefficients` (2 m,) of harmonics 1..m at the angles of `c1`, `s1`."""
+    ck, sk = np.ones(c1.size), np.zeros(c1.size)
+    curve[:] = 0.0
+    for k in range(0, coefficients.size, 2):
+        a, b = coefficients[k], coefficients[k + 1]
+        for i in range(c1.size):
+            c = ck[i] * c1[i] - sk[i] * s1[i]
+            s = sk[i] * c1[i] + ck[i] * s1[i]
+            ck[i], sk[i] = c, s
+            curve[i] += a * c + b * s
+
+
+@kernel
 def _harmonic_sums(
     weight: Floats,
     signal: Floats,

@@ -14,7 +14,8 @@ from starsieve.features.periods.ceilings import renew_ceilings
 from starsieve.features.periods.gls import HALF, UNROLL, add_block, offset_tables
 from starsieve.features.periods.grid import BLOCK
 
-WORTH_RENEWING = 15  # blocks looked at times epochs, per block: half of what renewing all ceilings costs, measured
+# What renewing all ceilings costs, per block, in blocks looked at times epochs: half of it, measured.
+WORTH_RENEWING, PER_EPOCH = 12, 0.04  # for each band, and for each epoch
 UNKNOWN = np.float32(2)  # ceiling of a block never looked at; powers are at most 1
 
 
@@ -115,6 +116,7 @@ def best_blocks(
     power, error = np.empty(BLOCK, np.float32), np.empty(BLOCK, np.float32)
     blocks, done = np.empty(powers.size, np.int64), np.zeros(ceilings.size, np.bool_)
     count, looked, bar = 0, 0, _first_bar(ceilings, powers.size)
+    worth_renewing = ceilings.size * (WORTH_RENEWING * shares.size + PER_EPOCH * time.size)
     for _ in range(2):
         for block in range(ceilings.size):
             if done[block] or ceilings[block] < bar:
@@ -134,7 +136,7 @@ def best_blocks(
                 count = _insert(best, block, (block * BLOCK + place + 1) * step, powers, blocks, frequencies, count)
             if count == powers.size:
                 bar = max(bar, powers[-1])
-            if stale and looked * time.size > WORTH_RENEWING * ceilings.size:
+            if stale and looked * time.size > worth_renewing:
                 renew_ceilings(data, step, ceilings)
                 stale = False
         bar = powers[-1] if count == powers.size else np.float32(-1)

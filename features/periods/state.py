@@ -1,8 +1,8 @@
-"""The search state of one object as bytes: the epochs it covers and a lower bound of chi2 per block.
+"""The search state of one object as bytes: what the last search found, in which epochs, and a bound of chi2 per block.
 
 Layout, little-endian: version (u64), checksum of all that follows (u64), frequency step (f64), chi2 per unit of the
-bounds (f64), number of epochs and of blocks (u32 each), a hash per epoch (u32), a bound per block (u16); padded with
-zeros to a multiple of 8 bytes.
+bounds (f64), number of epochs and of blocks (u32 each), digest of the epochs of the rung (u64), what was found in them
+(N_FOUND f64), a hash per epoch searched (u32), a lower bound of chi2 per block (u16); zeros to a multiple of 8 bytes.
 """
 
 import math
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from starsieve.features.jit import Bytes, Floats, Integers, Singles, kernel
 
-VERSION = np.uint64(0x53_53_53_54_41_54_45_02)  # "SSSTATE" and a number: raise it when model, hash or layout change
-HEADER = 40  # bytes
+VERSION = np.uint64(0x53_53_53_54_41_54_45_03)  # "SSSTATE" and a number: raise it when model, hash or layout change
+N_FOUND = 8  # numbers that a search finds: the first columns of `analyse`'s table of periods
+KEY, FOUND = 40, 48  # where the digest and what was found begin
+HEADER = FOUND + 8 * N_FOUND  # bytes
 LEVELS = 65535
 HEADROOM = 1.25  # the unit of the bounds is kept until chi2 outgrows it, because each change of unit loses a level
 MULTIPLIER, SEED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)  # Fibonacci hashing; digits of pi
@@ -46,6 +48,15 @@ def hash_bands(
 
 
 @kernel
+def digest(hashes: NDArray[np.uint32]) -> np.uint64:
+    """One number for the epochs hashed."""
+    total = SEED
+    for h in hashes:
+        total = _mix(total, np.uint64(h))
+    return total
+
+
+@kernel
 def _checksum(words: NDArray[np.uint64]) -> np.uint64:
     total = SEED
     for word in words:
@@ -64,28 +75,42 @@ def is_sound(state: Bytes) -> bool:
     """Whether the bytes (uint8 array, 8-byte aligned) are a complete state of this version."""
     if state.size < HEADER or state.size % 8:
         return False
-    words, counts = state.view(np.uint64), state[32:HEADER].view(np.uint32)
+    words, counts = state.view(np.uint64), state[32:KEY].view(np.uint32)
     if words[0] != VERSION or state.size != state_size(int(counts[0]), int(counts[1])):
         return False
     return bool(words[1] == _checksum(words[2:]))
 
 
 @kernel
+def recall(state: Bytes, key: np.uint64, found: Floats) -> bool:
+    """Fill `found` (N_FOUND,) from a sound state, if it is of a rung with the epochs of this digest."""
+    if state[KEY:FOUND].view(np.uint64)[0] != key:
+        return False
+    found[:] = state[FOUND:HEADER].view(np.float64)
+    return True
+
+
+@kernel
+def hashes_of(state: Bytes) -> NDArray[np.uint32]:
+    """Those of the epochs that a sound state covers."""
+    n_covered = int(state[32:36].view(np.uint32)[0])
+    return state[HEADER : HEADER + 4 * n_covered].view(np.uint32)
+
+
+@kernel
 def covers_only(state: Bytes, hashes: NDArray[np.uint32]) -> bool:
     """Whether every epoch that a sound state covers is among the epochs hashed, in the same order."""
-    n_covered = int(state[32:36].view(np.uint32)[0])
-    covered = state[HEADER : HEADER + 4 * n_covered].view(np.uint32)
-    i = 0
+    covered, i = hashes_of(state), 0
     for h in hashes:
-        if i < n_covered and covered[i] == h:
+        if i < covered.size and covered[i] == h:
             i += 1
-    return i == n_covered
+    return i == covered.size
 
 
 @kernel
 def read_ceilings(state: Bytes, step: float, chi2: float, ceilings: Singles) -> bool:
     """Turn the bounds of a sound state into ceilings of the power, given today's chi2; False if the grid is another."""
-    numbers, counts = state[16:32].view(np.float64), state[32:HEADER].view(np.uint32)
+    numbers, counts = state[16:32].view(np.float64), state[32:KEY].view(np.uint32)
     if numbers[0] != step or int(counts[1]) != ceilings.size:
         return False
     first = HEADER + 4 * int(counts[0])
@@ -104,13 +129,22 @@ def old_unit(state: Bytes) -> float:
 
 @kernel
 def write_state(
-    hashes: NDArray[np.uint32], step: float, chi2: float, unit: float, ceilings: Singles, state: Bytes
+    hashes: NDArray[np.uint32],
+    key: np.uint64,
+    found: Floats,
+    step: float,
+    chi2: float,
+    unit: float,
+    ceilings: Singles,
+    state: Bytes,
 ) -> None:
     """Fill `state` (uint8, of `state_size`); `unit` is the last one, 0 if there was none."""
     state[:] = 0
+    state[KEY:FOUND].view(np.uint64)[0] = key
+    state[FOUND:HEADER].view(np.float64)[:] = found
     if unit * LEVELS < chi2:
         unit = chi2 * HEADROOM / LEVELS
-    numbers, counts = state[16:32].view(np.float64), state[32:HEADER].view(np.uint32)
+    numbers, counts = state[16:32].view(np.float64), state[32:KEY].view(np.uint32)
     numbers[0], numbers[1] = step, unit
     counts[0], counts[1] = hashes.size, ceilings.size
     first = HEADER + 4 * hashes.size

@@ -10,7 +10,7 @@ import numpy as np
 
 from starsieve.features.jit import Data, Floats, kernel
 from starsieve.features.periods.choice import EPOCHS_A_HARMONIC, MOST_HARMONICS
-from starsieve.features.periods.harmonics import harmonic_power, nested_powers
+from starsieve.features.periods.harmonics import curve_of, harmonic_power, nested_powers, turns
 from starsieve.features.periods.search import weighed
 from starsieve.features.shape.winsorize import tame
 
@@ -48,19 +48,10 @@ NIGHTS = 1.5  # days
 FEW_PAIRS, NOISE_ETA = 4, 2.0
 DETAILED = 12  # harmonics of the curve that tells eclipses: they begin and end more suddenly than six can follow
 PHASES = 100  # of a cycle, at which that curve is looked at
+PHASE_COS = np.cos(2 * np.pi * np.arange(PHASES) / PHASES)
+PHASE_SIN = np.sin(2 * np.pi * np.arange(PHASES) / PHASES)
 OUTSIDE = 0.05  # its quantile at those phases: the level outside eclipses
 ECLIPSED = 0.1  # of its range from there to the minimum: what is fainter is eclipsed
-
-
-@kernel
-def _curve_at(phase: float, coefficients: Floats) -> float:
-    """Value of the curve with (cos, sin) `coefficients` (2 m,) of harmonics 1..m."""
-    c, s = math.cos(2 * math.pi * phase), math.sin(2 * math.pi * phase)
-    ck, sk, value = 1.0, 0.0, 0.0
-    for k in range(0, coefficients.size, 2):
-        ck, sk = ck * c - sk * s, sk * c + ck * s
-        value += coefficients[k] * ck + coefficients[k + 1] * sk
-    return value
 
 
 @kernel
@@ -110,8 +101,7 @@ def _eclipse_share(data: Data, frequency: float) -> float:
     powers = np.empty(max(1, min(DETAILED, data[0].size // EPOCHS_A_HARMONIC)))
     coefficients, curve = np.empty(2 * powers.size), np.empty(PHASES)
     nested_powers(data, frequency, coefficients, powers)
-    for i in range(PHASES):
-        curve[i] = _curve_at(i / PHASES, coefficients)
+    curve_of(PHASE_COS, PHASE_SIN, coefficients, curve)
     curve.sort()
     bright = curve[int(OUTSIDE * PHASES)]
     return float(np.mean(curve > bright + ECLIPSED * (curve[-1] - bright)))
@@ -136,15 +126,23 @@ def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: f
     tame_mag, tame_err, starts = np.empty(n), np.empty(n), np.array([0, n])
     tame(mag, magerr, starts, tame_mag, tame_err)
     data, chi2 = weighed(time, tame_mag, tame_err, starts)
-    _, weight, signal, _, _ = data
-    deviation = math.sqrt(chi2 / np.sum(1 / tame_err**2))
+    profile_of_tamed(data, math.sqrt(chi2 / np.sum(1 / tame_err**2)), magerr, frequency, out)
+
+
+@kernel
+def profile_of_tamed(data: Data, deviation: float, magerr: Floats, frequency: float, out: Floats) -> None:
+    """As `profile_given_period`, of one band with its outliers pulled in and that standard deviation (magnitudes)."""
+    time, weight, signal, _, _ = data
+    n = time.size
     powers = np.empty(max(1, min(MOST_HARMONICS, n // EPOCHS_A_HARMONIC)))
     coefficients, phase, curve = np.empty(2 * powers.size), np.empty(n), np.empty(n)
     nested_powers(data, frequency, coefficients, powers)
+    c1, s1 = np.empty(n), np.empty(n)
+    turns(time, frequency, c1, s1)
+    curve_of(c1, s1, coefficients, curve)
     for i in range(n):
         cycles = frequency * time[i]
         phase[i] = cycles - math.floor(cycles)
-        curve[i] = _curve_at(phase[i], coefficients)
     faintest, brightest = int(np.argmax(curve)), curve.min()
     extent = max(curve[faintest] - brightest, SMALLEST_RANGE / deviation)
     second, faint = brightest, 0

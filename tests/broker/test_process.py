@@ -1,5 +1,6 @@
 """Outcomes are a function of the light curve: not of the batch, the order, or the state of the search."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -7,12 +8,11 @@ import pytest
 
 from starsieve import features
 from starsieve.broker.epochs import EPOCH, Epochs, flags, merge
-from starsieve.broker.process import Outcome, _as_of, _classify, _extract, process
+from starsieve.broker.process import Outcome, process
 from starsieve.broker.store import Stored
 from starsieve.broker.surveys import Alert
 from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import Classifier
-from starsieve.models.serving.scaling import COLUMNS
 
 FIRST_MJD = 60000.0
 
@@ -34,8 +34,8 @@ def light_curve(n: int, band: str = "g", seed: int = 1, **what: Any) -> Epochs:
 
 
 def alert(epochs: Epochs, object_id: str = "star", mjd: float | None = None) -> Alert:
-    time = float(epochs["mjd"].max()) if mjd is None else mjd
-    return Alert("ztf", 7, object_id, 1_600_000_000_000, time, 150.0, 30.0, epochs)
+    when = float(epochs["mjd"].max()) if mjd is None else mjd
+    return Alert("ztf", 7, object_id, 1_600_000_000_000, when, 150.0, 30.0, epochs)
 
 
 def run(alerts: list[Alert], stored: dict[str, Stored] | None, classifier: Classifier) -> list[Outcome]:
@@ -78,20 +78,26 @@ def test_constant_magnitudes_have_a_reason(classifier: Classifier) -> None:
     assert outcome.reason == "constant_magnitude"
 
 
-def test_a_missing_number_in_one_band_does_not_veto_the_other(classifier: Classifier) -> None:
+def test_a_missing_number_in_one_band_does_not_veto_the_other(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No light curve at hand leads to one; if one ever does, a good band still has its say."""
     both = merge([light_curve(60), light_curve(60, "r", seed=2)])
     alerts = [alert(both, "whole"), alert(both, "broken"), alert(both, "broken in both"), alert(both, "again")]
-    curves = [light_curve for index, one in enumerate(alerts) for light_curve in _as_of(index, one, both)]
-    _extract(curves, alerts, {one.object_id: Stored(np.empty(0, EPOCH)) for one in alerts})
-    assert all(curve.numbers is not None for curve in curves)
-    for curve, column in ((curves[2], 5), (curves[4], 20), (curves[5], 38)):
-        assert curve.numbers is not None
-        curve.numbers = np.where(np.arange(len(COLUMNS)) == column, np.nan, curve.numbers)
-    whole, broken, nothing, again = _classify(alerts, curves, classifier)
-    (alone,) = _classify(alerts[:1], [curves[1]], classifier)
+    update_many, kept = features.update_many, []
+
+    def with_missing_numbers(*arguments: Any, **options: Any) -> features.Updates:
+        found = update_many(*arguments, **options)
+        kept.append(np.hstack([found.features, found.profiles]))
+        for row, column in ((2, 5), (4, 14), (5, 3)):
+            found.features[row, column] = np.nan
+        return found
+
+    monkeypatch.setattr(features, "update_many", with_missing_numbers)
+    whole, broken, nothing, again = run(alerts, None, classifier)
+    alone = classifier.classify(kept[0][1:2], np.array([60]), np.array([0]))[0]
     assert [outcome.reason for outcome in (whole, broken, nothing, again)] == [None, None, "missing_number", None]
-    np.testing.assert_array_equal(broken.probabilities, alone.probabilities)
+    np.testing.assert_array_equal(broken.probabilities, alone)
     assert broken.probabilities[-1] < 0.5, "not Residual"
     np.testing.assert_array_equal(whole.probabilities, again.probabilities)
     assert nothing.probabilities.size == 0
@@ -145,6 +151,35 @@ def test_batches_and_states_change_nothing(classifier: Classifier) -> None:
     assert all(change.new_epochs.size == 0 for change in changes)
     for one, other in zip(one_by_one, again, strict=True):
         np.testing.assert_array_equal(one.probabilities, other.probabilities)
+
+
+def test_many_alerts_of_an_object_with_many_epochs_share_their_cost(classifier: Classifier) -> None:
+    """Each paying for all epochs took 22 s; the bound is for safety, 1 s is normal."""
+    whole = merge([light_curve(2500), light_curve(2500, "r", seed=2)])
+    latest = np.argsort(whole["mjd"], kind="stable")[-200:]
+    alerts = [alert(whole[row : row + 1]) for row in latest]
+    start = time.process_time()
+    outcomes, (change,) = process(alerts, {"star": Stored(whole)}, classifier, min_epochs=20)
+    assert time.process_time() - start < 10
+    assert change.search_state is not None
+    assert len({outcome.bands[0].epochs for outcome in outcomes}) > 20
+    for one in (0, 131, 199):
+        (single,) = run([alerts[one]], {"star": Stored(whole)}, classifier)
+        assert single.bands[0].period == outcomes[one].bands[0].period
+        np.testing.assert_array_equal(single.probabilities, outcomes[one].probabilities)
+
+
+def test_alerts_of_one_object_come_in_any_order(classifier: Classifier) -> None:
+    whole = merge([light_curve(70), light_curve(70, "r", seed=2)])
+    alerts = [alert(whole[row : row + 1]) for row in np.argsort(whole["mjd"], kind="stable")[40:]]
+    shuffled = np.random.default_rng(3).permutation(len(alerts))
+    expected = run(alerts, {"star": Stored(whole)}, classifier)
+    for place, outcome in zip(
+        shuffled, run([alerts[k] for k in shuffled], {"star": Stored(whole)}, classifier), strict=True
+    ):
+        assert outcome.alert is alerts[place]
+        assert [b.epochs for b in outcome.bands] == [b.epochs for b in expected[place].bands]
+        np.testing.assert_array_equal(outcome.probabilities, expected[place].probabilities)
 
 
 def test_difference_magnitudes_are_never_mixed_in(classifier: Classifier) -> None:
