@@ -95,15 +95,21 @@ def solve_cholesky(normal: Floats, rhs: Floats, smallest_pivot: float) -> None:
 
 
 @kernel
+def _phase(sine: float, cosine: float) -> float:
+    """As published, an arctan that loses the quadrant; 0 for a term that the phases at hand do not determine."""
+    return math.atan(-sine / cosine) if sine != 0 or cosine != 0 else 0.0
+
+
+@kernel
 def _fourier_features(mjd: Floats, mag: Floats, mean: float, period: float, out: Floats) -> None:
     normal, rhs = np.empty((N_FOURIER, N_FOURIER)), np.empty(N_FOURIER)
     _fourier_normal_equations(mjd, mag, mean, period, normal, rhs)
     solve_cholesky(normal, rhs, UNDETERMINED * mjd.size)
     amplitude = math.hypot(rhs[1], rhs[2])
-    phase = math.atan(-rhs[1] / rhs[2])
+    phase = _phase(rhs[1], rhs[2])
     out[0] = amplitude
-    out[6] = math.atan(-rhs[3] / rhs[4]) - 2 * phase
-    out[7] = math.atan(-rhs[5] / rhs[6]) - 3 * phase
+    out[6] = _phase(rhs[3], rhs[4]) - 2 * phase
+    out[7] = _phase(rhs[5], rhs[6]) - 3 * phase
     out[9] = math.hypot(rhs[3], rhs[4]) / amplitude
     out[10] = math.hypot(rhs[5], rhs[6]) / amplitude
 

@@ -86,12 +86,14 @@ class Networks:
                 raise ModelError(f"no network of {survey!r} is active, and none comes with the package")
             return accept(registry.WEIGHTS / survey)
         if not _VERSION.fullmatch(version):
-            raise ModelError(f"{version!r} is no version: there are {', '.join([SHIPPED, *self.versions(survey)])}")
+            raise ModelError(f"{version!r} is no version: there are {self._choice(survey)}")
         with self._reached(), self._place.fetched(f"{_checked(survey)}/{version}") as folder:
             try:
                 classifier = accept(folder)
             except RefusedError as error:
-                raise RefusedError(error.reason, f"{survey} {version}: {error}") from error
+                there = version in self.versions(survey)
+                detail = str(error) if there else f"there is no such version, but {self._choice(survey)}"
+                raise RefusedError(error.reason, f"{survey} {version}: {detail}") from error
         if (classifier.survey, classifier.version) != (survey, version):
             found = f"{classifier.survey} {classifier.version}"
             raise RefusedError("damaged", f"{survey} {version}: its card says that it is {found}")
@@ -134,6 +136,9 @@ class Networks:
         network = self._suits(survey, version, before)
         self._write(survey, Active(version=version, history=history))
         return network
+
+    def _choice(self, survey: str) -> str:
+        return ", ".join([SHIPPED, *self.versions(survey)])
 
     def _resolved(self, survey: str, version: str) -> str:
         """SHIPPED for the shipped network's version too, unless a copy is in the folder: that one outlasts upgrades."""

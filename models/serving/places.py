@@ -153,7 +153,7 @@ class _Remote:
             raise ModelError(f"{self.shown} is no address of networks: {error}") from error
 
     def folders(self, path: str = "") -> list[str]:
-        with _told(self.shown):
+        with _told():
             try:
                 found = self._fs.ls(self._at(path), detail=True)
             except FileNotFoundError:
@@ -161,7 +161,7 @@ class _Remote:
         return sorted(each["name"].rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory")
 
     def read(self, path: str) -> bytes | None:
-        with _told(self.shown):
+        with _told():
             try:
                 content: bytes = self._fs.cat_file(self._at(path), end=SMALL)
             except FileNotFoundError:
@@ -169,7 +169,7 @@ class _Remote:
         return content
 
     def replace(self, path: str, content: bytes) -> None:
-        with _told(self.shown):
+        with _told():
             self._fs.makedirs(self._at(path).rpartition("/")[0], exist_ok=True)
             self._fs.pipe_file(self._at(path), content)
 
@@ -185,7 +185,7 @@ class _Remote:
         with tempfile.TemporaryDirectory() as folder:
             for name, largest in LARGEST.items():
                 if name in NEEDED:
-                    with _told(self.shown):
+                    with _told():
                         try:
                             content = self._fs.cat_file(self._at(f"{path}/{name}"), end=largest + 1)
                         except FileNotFoundError:
@@ -198,9 +198,9 @@ class _Remote:
 
 
 @contextmanager
-def _told(shown: str) -> Iterator[None]:
+def _told() -> Iterator[None]:
     """Makes one OSError of what fsspec's many back ends raise when a server is away or refuses."""
     try:
         yield
     except Exception as error:
-        raise OSError(f"{shown}: {type(error).__name__}: {error}") from error
+        raise OSError(f"{type(error).__name__}: {error}") from error

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
@@ -161,6 +162,26 @@ def test_a_folder_that_goes_away_changes_nothing(watch: Watch, networks: Network
     away.rename(folder)
     assert times.pass_by(watch) == mine
     assert refused() == {}
+
+
+def test_a_network_that_stays_refused_is_not_fetched_at_each_look(
+    watch: Watch, networks: Networks, folder: Path, mine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = Times()
+    networks.activate("ztf", mine)
+    cut(folder / "ztf" / mine / NETWORK)
+    load, attempts = networks.load, []
+
+    def counted(survey: str, version: str) -> object:
+        attempts.append(times.now_s)
+        return load(survey, version)
+
+    monkeypatch.setattr(networks, "load", counted)
+    for _ in range(100):  # 5 minutes
+        times.now_s += LOOK_EVERY_S
+        watch.look(times.now_s)
+    assert np.diff(attempts)[:4].tolist() == [3, 6, 12, 24]
+    assert set(np.diff(attempts)[5:]) == {60}
 
 
 def test_an_incompatible_network_is_refused(watch: Watch, networks: Networks, folder: Path, mine: str) -> None:

@@ -36,6 +36,14 @@ def test_real(survey: str, data_dir: Path) -> None:
         compare(light_curve, 0.73124567891)
 
 
+def test_harmonics_that_no_phase_determines_have_no_phase() -> None:
+    """Epochs at whole days, whose second and third harmonics cannot be told from the mean: phi21 was NaN."""
+    mjd = np.tile(np.arange(8.0), 12)
+    out = np.empty(len(FEATURES))
+    features_given_period(np.sort(mjd), 15 + np.random.default_rng(1).normal(size=96), np.full(96, 0.1), 2.0, out)
+    assert np.isfinite(out).all()
+
+
 @pytest.mark.parametrize("n", [7, 8, 11, 12, 100, 999, 4999])
 def test_shapiro_wilk_is_scipys(n: int) -> None:
     values = np.sort(np.random.default_rng(n).standard_t(4, n))

@@ -269,6 +269,58 @@ def test_secrets_of_an_address_are_not_shown(tmp_path: Path) -> None:
     assert "host/networks" in str(told.value)
 
 
+@pytest.mark.parametrize(
+    "error", [ConnectionError("reset"), TimeoutError(), KeyError("a library's own"), OSError(5, "I/O")]
+)
+def test_a_place_that_fails_is_out_of_reach(monkeypatch: pytest.MonkeyPatch, made: Path, error: Exception) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    networks = Networks(f"memory://networks-{uuid.uuid4().hex}")
+    version = networks.add(made).version
+
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    for name in ("cat_file", "ls", "pipe_file"):
+        monkeypatch.setattr(fsspec.get_filesystem_class("memory"), name, fails)
+    calls: list[Callable[[], object]] = [
+        networks.surveys,
+        lambda: networks.load("ztf", version),
+        lambda: networks.active("ztf"),
+        lambda: networks.activate("ztf", SHIPPED),
+        lambda: networks.add(made),
+    ]
+    for call in calls:
+        with pytest.raises(RefusedError) as refused:
+            call()
+        assert refused.value.reason == "unreachable"
+
+
+def test_an_upload_that_was_broken_off_is_no_network_and_can_be_made_again(
+    monkeypatch: pytest.MonkeyPatch, made: Path
+) -> None:
+    fsspec = pytest.importorskip("fsspec")
+    networks = Networks(f"memory://networks-{uuid.uuid4().hex}")
+    memory = fsspec.get_filesystem_class("memory")
+    write, written = memory.pipe_file, 0
+
+    def breaks_off(self: object, path: str, *arguments: object, **options: object) -> None:
+        nonlocal written
+        written += 1
+        if written == len(list(made.iterdir())):
+            raise ConnectionError
+        write(self, path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(memory, "pipe_file", breaks_off)
+        with pytest.raises(RefusedError):
+            networks.add(made)
+    (version,) = networks.versions("ztf")
+    with pytest.raises(RefusedError, match=r"no card\.json"):
+        networks.activate("ztf", version)
+    assert not networks.add(made).already
+    assert networks.activate("ztf", version).version == version
+
+
 def test_many_add_and_one_is_kept(tmp_path: Path) -> None:
     """Half of the processes with one card, half with another of the same version: one kind succeeds, none breaks it."""
     folders = [tmp_path / "a", tmp_path / "b"]
