@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 BANDS = {1: "g", 2: "r", 3: "i"}
-COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (science.md, as ALeRCE and Fink)
+COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (docs/method.md, as ALeRCE and Fink)
 PIXEL_ARCSEC = 1.01  # candidate.distnr is in pixels, fp_hists.distnr in arcsec
 ERROR_FLOOR = 0.01  # mag: what ZTF's photometric calibration repeats to
 MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves
