@@ -86,8 +86,9 @@ def test_no_machine_is_named(document: Path) -> None:
     assert not private_names(document.read_text())
 
 
-def test_documents_that_the_code_names_exist() -> None:
-    named = {(source, found) for source in SOURCES for found in re.findall(r"docs/[\w-]+\.md", source.read_text())}
+def test_documents_that_others_name_exist() -> None:
+    texts = {source: source.read_text() for source in [*DOCUMENTS, *SOURCES]}
+    named = {(source, found) for source, text in texts.items() for found in re.findall(r"docs/[\w-]+\.md", text)}
     assert named, "no file names a document: the pattern is wrong"
     assert not {f"{name_of(source)}: {found}" for source, found in named if not (ROOT / found).exists()}
 
