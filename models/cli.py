@@ -21,7 +21,7 @@ ERRORS_ONLY = "3"  # of what TensorFlow has to say
 
 models_app = typer.Typer(help="The networks: those of the package, and others.", no_args_is_help=True)
 registry_cli.mount(models_app)
-experiment_app = typer.Typer(help="The experiments behind docs/science.md.", no_args_is_help=True)
+experiment_app = typer.Typer(help="The experiments behind docs/results.md.", no_args_is_help=True)
 
 
 class Catalogue(StrEnum):

@@ -20,7 +20,7 @@ from starsieve.broker.surveys import Alert, AlertError
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, MJD0, barycentric
 from starsieve.features.jit import Bytes, Floats, Integers, exact
 
-COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (science.md, as ALeRCE and Fink)
+COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (docs/method.md, as ALeRCE and Fink)
 PIXEL_ARCSEC = 1.01  # candidate.distnr is in pixels, fp_hists.distnr in arcsec
 ERROR_FLOOR = 0.01  # mag: what ZTF's photometric calibration repeats to
 MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves

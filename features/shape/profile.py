@@ -1,7 +1,7 @@
 """How well the period explains the light curve, and what shape it gives it: numbers beside the 16 published features.
 
 The published features say little of how sure the period is, nothing of what it leaves, and three harmonics little of
-eclipses. With these numbers beside them, a forest tells the classes of five surveys better (docs/science.md).
+eclipses. With these numbers beside them, a forest tells the classes of five surveys better (docs/notebook.md).
 """
 
 import math

@@ -23,7 +23,7 @@ from starsieve.models.training.network import PUBLISHED
 UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
 SCRATCH_RATE, TRANSFER_RATE = 2e-3, 1e-3  # of the body
 STEPS, MIN_STEPS = 10, 300  # times the square root of the rows; twice as many are no better
-# Few rows are learned better with more dropout, longer, and closer to the source (docs/science.md).
+# Few rows are learned better with more dropout, longer, and closer to the source (docs/notebook.md).
 FEW_ROWS, DROPOUT_OF_FEW, LONGER_FOR_FEW, TRANSFER_RATE_OF_FEW = 10_000, 0.3, 2, 4e-4
 POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
 MAX_VIEWS = 12
