@@ -140,7 +140,7 @@ class Settings(BaseSettings):
 
     survey: str = "ztf"
     min_epochs: int = Field(20, ge=7)
-    output_format: Literal["starsieve", "elasticc"] = "starsieve"
+    output_format: Text = "starsieve"  # one of broker/outputs
     #: Folder of networks beside those of the package, or an address that fsspec knows: see `starsieve.models.networks`.
     networks: Text | None = None
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open

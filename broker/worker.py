@@ -19,6 +19,7 @@ from starsieve.broker.kafka.consumer import AlertConsumer
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
 from starsieve.broker.networks import Network, network_of
+from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
 from starsieve.broker.pipeline import Pipeline
@@ -70,7 +71,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
-    _check_survey(settings)
+    _check(settings)
     warm_up()
     with (
         network_of(settings, stop, health.alive) as network,
@@ -100,11 +101,14 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             Worker(settings, consumer, publisher, pipeline, network, patience, health, stop).run()
 
 
-def _check_survey(settings: Settings) -> None:
+def _check(settings: Settings) -> None:
+    """Refuses what depends on the surveys, networks and outputs that there are."""
     survey = settings.survey
     if survey not in SURVEYS or (survey not in registry.surveys() and settings.networks is None):
         known = [each for each in registry.surveys() if each in SURVEYS]
         raise SettingsError(f"survey: {survey!r} has no reader of packets, or no network; there are {', '.join(known)}")
+    if settings.output_format not in ENCODERS:
+        raise SettingsError(f"output_format: {settings.output_format!r} is none of {', '.join(ENCODERS)}")
 
 
 class Worker:
