@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from starsieve.broker.avro.schema import Tree
 
-#: What is wanted of a record: tables, and the kinds (float, int, str) of their columns. A table is the path to a record
-#: ("" is the outermost one) or to an array of records; a column is the path from there, by as many records as it takes.
+#: What is wanted of a record: tables, and the kinds (float, int, bool, str) of their columns. A table is the path to a
+#: record ("" is the outermost one) or to an array of them; a column is the path from there, through records.
 Wanted = Mapping[str, Mapping[str, type]]
 
 # NOTHING has no bytes, FIXED a fixed number of them, BYTES as many as a number in front says. Behind RECORD come its
 # fields; behind ARRAY (or map) an item and LOOP; behind UNION a JUMP to each branch, then these, a JUMP behind each.
 # ROW is a RECORD of a table; from KEPT on, values are kept: WHOLE is an integer kept as a float.
 NOTHING, FIXED, INTEGER, BYTES, ENUM, RECORD, ARRAY, LOOP, UNION, JUMP, ROW = range(11)
-KEPT, KEPT_FLOAT, KEPT_DOUBLE, KEPT_WHOLE, KEPT_INTEGER, KEPT_TEXT = 20, 20, 21, 22, 23, 24
+KEPT, KEPT_FLOAT, KEPT_DOUBLE, KEPT_WHOLE, KEPT_INTEGER, KEPT_TEXT, KEPT_BOOLEAN = 20, 20, 21, 22, 23, 24, 25
 
 # Columns of an instruction. NULL_BRANCH: for a value that may be null, which of the two branches that is, else -1.
 # SIZE: bytes of FIXED, symbols of ENUM, branches of UNION, columns of ROW. END: the instruction behind the value; of a
@@ -42,6 +42,7 @@ _KEPT = {
     ("int", int): KEPT_INTEGER,
     ("long", int): KEPT_INTEGER,
     ("string", str): KEPT_TEXT,
+    ("boolean", bool): KEPT_BOOLEAN,
 }
 
 

@@ -16,6 +16,7 @@ from starsieve.broker.avro.program import (
     INTEGER,
     JUMP,
     KEPT,
+    KEPT_BOOLEAN,
     KEPT_DOUBLE,
     KEPT_FLOAT,
     KEPT_TEXT,
@@ -65,8 +66,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - an instruction, a branch
         data: a block, unpacked.
         at: where in it the record begins.
         max_values: how many values it may have; numbers, texts, nulls, records, arrays and their ends count as one.
-        cells: filled with what is kept, a row of a table behind the other: integers, floats by their bits, texts as
-            `place << 32 | length`, and MISSING for what is null.
+        cells: filled with what is kept, a row of a table behind the other: integers, booleans as 0 and 1, floats by
+            their bits, texts as `place << 32 | length`, and MISSING for what is null.
         rows: shape (tables, 3), all zeros; filled: where in `cells` a table's rows begin, how many there are, and where
             the last one begins.
 
@@ -152,6 +153,8 @@ def _kept(data: Bytes, at: int, operation: int) -> tuple[int, int]:
         return at << 32 | length, _skip(data, at, length)
     if operation == KEPT_DOUBLE:
         return _bits(data, at, 8), _skip(data, at, 8)
+    if operation == KEPT_BOOLEAN:
+        return int(_bits(data, at, 1) != 0), _skip(data, at, 1)
     if operation == KEPT_FLOAT:
         single = np.uint32(_bits(data, at, 4)).view(np.float32)
         return int(np.float64(single).view(np.int64)), _skip(data, at, 4)

@@ -16,6 +16,7 @@ from starsieve.broker.epochs import DIFFERENCE, FORCED, Epochs, n_references, of
 from starsieve.broker.surveys import Alert, AlertError, packets
 from starsieve.broker.surveys.barycentre import barycentric
 from tests.broker.plain_ztf import epochs_of
+from tests.broker.test_avro import real_packets
 from tests.broker.ztf_rows import JD, candidate, forced, packed, packet, upper_limit
 
 
@@ -311,6 +312,26 @@ def test_simulated_packets_are_those_of_the_plain_way() -> None:
         (alert,), (record,) = packets.decode(sent.packet, "ztf"), reader.records(sent.packet)
         assert isinstance(alert, Alert)
         assert alert.epochs.tobytes() == epochs_of(record).tobytes()
+
+
+def test_damaged_real_packets_are_refused_or_read_as_the_plain_way_reads_them(data_dir: Path) -> None:
+    rng, read, refused = np.random.default_rng(1), 0, 0
+    for real in real_packets(data_dir, "ztf"):
+        damaged = bytearray(real)
+        for _ in range(rng.integers(1, 6)):
+            damaged[rng.integers(min(len(real), 40_000))] = rng.integers(256)  # cutouts come last
+        found = packets.decode(bytes(damaged), "ztf")
+        try:
+            records = reader.records(bytes(damaged))
+        except AlertError:
+            refused += 1
+            continue
+        for alert, record in zip(found, records, strict=True):
+            if isinstance(alert, Alert):
+                assert alert.epochs.tobytes() == epochs_of(record).tobytes()
+                read += 1
+    assert read > 0
+    assert refused > 0
 
 
 def test_all_real_packets_become_alerts(data_dir: Path) -> None:

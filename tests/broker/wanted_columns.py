@@ -10,7 +10,7 @@ from starsieve.broker.avro.projection import Columns
 from starsieve.broker.avro.walk import FIRST as BEGIN
 from starsieve.broker.avro.walk import MISSING, N_ROWS
 
-KINDS = {"float": float, "double": float, "int": int, "long": int, "string": str}
+KINDS = {"float": float, "double": float, "int": int, "long": int, "string": str, "boolean": bool}
 Table = list[dict[str, Any]]
 
 
@@ -80,7 +80,7 @@ def _at(value: Any, path: str) -> Any:
 def _fitting(value: Any, kind: type) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    return value if isinstance(value, kind) and not isinstance(value, bool) else None
+    return value if isinstance(value, kind) and isinstance(value, bool) == (kind is bool) else None
 
 
 def tables_from(columns: Columns, wanted: Wanted) -> dict[str, Table]:
@@ -99,5 +99,7 @@ def _value(columns: Columns, cell: np.int64, kind: type) -> Any:
         return None
     if kind is float:
         return float(cell.view(np.float64))
+    if kind is not str:
+        return kind(cell)
     text = columns.text(int(cell))
-    return int(cell) if kind is int or text is None else text.decode()
+    return text.decode() if text is not None else None
