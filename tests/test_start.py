@@ -145,7 +145,8 @@ def test_help_and_version_import_none_of_what_commands_need() -> None:
 
 
 def test_features_are_imported_when_they_are_asked_for() -> None:
-    script = "import sys; from starsieve import features; features.FEATURES; assert 'numba' not in sys.modules; print(dir(features))"
+    check = "features.FEATURES; assert 'numba' not in sys.modules; print(dir(features))"
+    script = f"import sys; from starsieve import features; {check}"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert set(features.__all__) < set(json.loads(done.stdout.replace("'", '"')))
     assert all(getattr(features, name) is not None for name in features.__all__)

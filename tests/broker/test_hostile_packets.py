@@ -297,7 +297,7 @@ def test_a_lack_of_memory_is_not_the_packets_fault(monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(container.fastavro, "schemaless_reader", full)
+    monkeypatch.setattr(reader.fastavro, "schemaless_reader", full)
     with pytest.raises(MemoryError):
         reader.records(packed(packet()))
 
