@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from starsieve.models.data import splits, tables, training_set
 from starsieve.models.data.tables import Table
 from starsieve.models.recipes import building, sources, upsilont
 from starsieve.models.recipes.building import OURS, Work
+from starsieve.models.serving.card import Card
 from starsieve.models.training import ensemble
 from starsieve.models.training.ensemble import Recipe, Source, Trained
 from starsieve.models.training.fit import Schedule
@@ -41,7 +41,7 @@ def transfer(
     seed: int,
     work: Work,
     origin: str | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Transfers to the labelled light curves of a folder, or to a fraction of them; writes the network, gives its card.
 
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
