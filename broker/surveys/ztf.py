@@ -4,7 +4,6 @@ A variable star's reference image contains the star's own light, so the light cu
 difference flux. The packet's fields: https://zwickytransientfacility.github.io/ztf-avro-alert/schema.html
 """
 
-import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,28 +13,30 @@ from numpy.typing import NDArray
 
 from starsieve.broker.epochs import EPOCH, Epochs, flags, merge
 from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, MJD0, barycentric
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, barycentric
+from starsieve.features.photometry import (
+    CALIBRATION_ERROR,
+    COUNTERPART_ARCSEC,
+    HALF_EXPOSURE_DAYS,
+    MAX_MAGERR,
+    MIN_FORCED_SNR,
+    MJD0,
+    magnitude,
+)
 
 Row = Mapping[str, Any]
 Floats = NDArray[np.float64]
 
 BANDS = {1: "g", 2: "r", 3: "i"}
-COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (science.md, as ALeRCE and Fink)
 PIXEL_ARCSEC = 1.01  # candidate.distnr is in pixels, fp_hists.distnr in arcsec
-ERROR_FLOOR = 0.01  # mag: what ZTF's photometric calibration repeats to
 MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves
-MIN_FORCED_SNR = 3  # of the total flux: a cut on the difference would keep only the extremes
 MAX_HISTORY = 5_000  # rows; real histories have a few hundred, and cost grows with them
 MAX_OBJECT_ID = 64  # characters; ZTF's have 12
-MAG_RANGE = (6.0, 30.0)
-MAX_MAGERR = 1.0
+MAG_RANGE = (6.0, 30.0)  # mag: ZTF saturates near 12.5, and what is brighter than 6 is nonsense
 MAX_SIGMAPSF = 1e3  # mag; beyond is nonsense
 SENTINELS = (-99.0, -999.0, -9999.0, -99999.0)  # how ZTF writes that there is no number
 _SIGNS = {"t": 1, "1": 1, "true": 1, "f": -1, "0": -1, "false": -1}  # as spelt in isdiffpos
 _DAY_S = 86400.0
-# Half of ZTF's 30 s. Histories do not carry exptime, and an exposure must have one time wherever it is read.
-_MID_EXPOSURE_DAYS = 15.0 / _DAY_S
-_MAG_PER_RELATIVE_FLUX = 2.5 / math.log(10)
 _UNIX_EPOCH_JD = 2440587.5
 
 
@@ -59,7 +60,7 @@ def alert(record: Row) -> Alert:
             alert_id=alert_id,
             object_id=record["objectId"],
             time_ms=round((jd - _UNIX_EPOCH_JD) * _DAY_S * 1000),
-            mjd=float(barycentric(jd - MJD0 + _MID_EXPOSURE_DAYS, ra, dec)),
+            mjd=float(barycentric(jd - MJD0 + HALF_EXPOSURE_DAYS, ra, dec)),
             ra=ra,
             dec=dec,
             epochs=epochs,
@@ -80,7 +81,7 @@ def total_magnitude(
     difference = 10 ** (-0.4 * magpsf)
     total = reference + np.where(positive, difference, -difference)
     total = np.where(total > 0, total, np.nan)
-    return -2.5 * np.log10(total), np.hypot(difference * sigmapsf / total, ERROR_FLOOR)
+    return -2.5 * np.log10(total), np.hypot(difference * sigmapsf / total, CALIBRATION_ERROR)
 
 
 def forced_magnitude(flux: Floats, flux_error: Floats, zero_point: Floats, magnr: Floats) -> tuple[Floats, Floats]:
@@ -90,7 +91,8 @@ def forced_magnitude(flux: Floats, flux_error: Floats, zero_point: Floats, magnr
     """
     total = flux + 10 ** (0.4 * (zero_point - magnr))
     total = np.where(total > MIN_FORCED_SNR * flux_error, total, np.nan)
-    return zero_point - 2.5 * np.log10(total), np.hypot(_MAG_PER_RELATIVE_FLUX * flux_error / total, ERROR_FLOOR)
+    mag, magerr = magnitude(total, flux_error)
+    return zero_point + mag, magerr
 
 
 def _detections(rows: Sequence[Row]) -> Epochs:
@@ -103,7 +105,7 @@ def _detections(rows: Sequence[Row]) -> Epochs:
     mag, magerr = total_magnitude(magpsf, sigmapsf, positive, magnr)
     # Without a counterpart there is no total flux; a positive difference is kept as such.
     mag = np.where(has_counterpart, mag, np.where(positive, magpsf, np.nan))
-    magerr = np.where(has_counterpart, magerr, np.hypot(sigmapsf, ERROR_FLOOR))
+    magerr = np.where(has_counterpart, magerr, np.hypot(sigmapsf, CALIBRATION_ERROR))
     usable = real & (magpsf > MAG_RANGE[0]) & (magpsf < MAG_RANGE[1]) & (sigmapsf > 0) & (sign != 0)
     return _epochs(rows, mag, magerr, usable, difference=~has_counterpart)
 
@@ -131,7 +133,7 @@ def _epochs(
 ) -> Epochs:
     """Packed rows of the usable measurements; the rows are forced photometry where the packet's time is given."""
     jd = _numbers(rows, "jd")
-    mjd = jd - MJD0 + _MID_EXPOSURE_DAYS
+    mjd = jd - MJD0 + HALF_EXPOSURE_DAYS
     # The reference source's position, where there is one, is the same in every packet; the detection's own is not.
     ra, dec = (
         np.where(np.isfinite(reference), reference, own)

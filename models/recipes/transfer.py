@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
@@ -57,7 +58,7 @@ def transfer(
     if len(np.unique(full.table.label)) < MIN_CLASSES:
         raise ModelError(
             f"{data} has too few labelled light curves to learn from: a class needs {splits.MIN_CLASS_OBJECTS} objects "
-            f"with {tables.MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
+            f"with {MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
         )
     table = full.table
     if fraction < 1:

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 from tensorflow import keras
 
-from starsieve.models.data.tables import MIN_EPOCHS
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.serving import taxonomy
 from starsieve.models.serving.card import CalibrationNumbers, Card, FamiliarityNumbers, ScalerNumbers
 from starsieve.models.serving.classifier import NETWORK
