@@ -104,8 +104,9 @@ def transfer(
             seed=seed,
             work=work,
         )
-    _show_scores(card["scores"])
-    typer.echo(f"{card['name']} {card['version']} is in {output}; dropped classes: {card['dropped_classes'] or 'none'}")
+    if card.scores is not None:
+        _show_scores(card.scores.model_dump())
+    typer.echo(f"{card.name} {card.version} is in {output}; dropped classes: {card.dropped_classes or 'none'}")
 
 
 def evaluate(

@@ -17,23 +17,25 @@ from starsieve.broker.avro.projection import Columns
 from starsieve.broker.avro.walk import FIRST, MISSING, N_ROWS
 from starsieve.broker.epochs import BANDS, EPOCH, Epochs, merge, packed
 from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, MJD0, barycentric
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, barycentric
 from starsieve.features.jit import Bytes, Floats, Integers, exact
+from starsieve.features.photometry import (
+    CALIBRATION_ERROR,
+    COUNTERPART_ARCSEC,
+    HALF_EXPOSURE_DAYS,
+    MAG_PER_RELATIVE_FLUX,
+    MAX_MAGERR,
+    MIN_FORCED_SNR,
+    MJD0,
+)
 
-COUNTERPART_ARCSEC = 1.4  # a reference source this near is the object itself (docs/method.md, as ALeRCE and Fink)
 PIXEL_ARCSEC = 1.01  # candidate.distnr is in pixels, fp_hists.distnr in arcsec
-ERROR_FLOOR = 0.01  # mag: what ZTF's photometric calibration repeats to
 MIN_REAL_BOGUS = 0.55  # ALeRCE's cut for light curves
-MIN_FORCED_SNR = 3  # of the total flux: a cut on the difference would keep only the extremes
 MAX_HISTORY = 5_000  # rows; real histories have a few hundred, and cost grows with them
 MAX_OBJECT_ID = 64  # characters; ZTF's have 12
-MIN_MAG, MAX_MAG = 6.0, 30.0
-MAX_MAGERR = 1.0
+MIN_MAG, MAX_MAG = 6.0, 30.0  # ZTF saturates near 12.5, and what is brighter than 6 is nonsense
 MAX_SIGMAPSF = 1e3  # mag; beyond is nonsense
 _DAY_S = 86400.0
-# Half of ZTF's 30 s. Histories do not carry exptime, and an exposure must have one time wherever it is read.
-_MID_EXPOSURE_DAYS = 15.0 / _DAY_S
-_MAG_PER_RELATIVE_FLUX = 2.5 / math.log(10)
 _UNIX_EPOCH_JD = 2440587.5
 _FIDS = (1, 2, 3)
 _FIRST_BAND = BANDS.index("g")  # of the filter that ZTF numbers 1; r and i follow
@@ -220,13 +222,13 @@ def _measured(block: Bytes, cells: Integers, rows: Integers, hashes: Integers) -
     jd = numbers[starts[0] + JD]
     places, light = np.empty((3, starts.size + 1)), np.empty((2, starts.size))
     flags = np.empty(starts.size, np.int64)
-    places[0, 0] = jd - MJD0 + _MID_EXPOSURE_DAYS
+    places[0, 0] = jd - MJD0 + HALF_EXPOSURE_DAYS
     places[1, 0], places[2, 0] = numbers[starts[0] + RA], numbers[starts[0] + DEC]
     n = 0
     for row, at in enumerate(starts):
         is_forced = row >= n_detections
         mag, magerr, is_difference = _forced(block, cells, at) if is_forced else _detection(block, cells, at)
-        mjd = numbers[at + JD] - MJD0 + _MID_EXPOSURE_DAYS
+        mjd = numbers[at + JD] - MJD0 + HALF_EXPOSURE_DAYS
         # The reference source's position, where there is one, is the same in every packet; the detection's own is not.
         ra, dec = _number(numbers[at + RANR]), _number(numbers[at + DECNR])
         ra = ra if np.isfinite(ra) else _number(numbers[at + RA])
@@ -263,7 +265,7 @@ def _detection(block: Bytes, cells: Integers, at: int) -> tuple[float, float, bo
         mag, magerr = total_magnitude(magpsf, sigmapsf, sign, magnr)
         return mag, magerr, False
     # Without a counterpart there is no total flux; a positive difference is kept as such.
-    return magpsf if sign > 0 else np.nan, math.hypot(sigmapsf, ERROR_FLOOR), True
+    return magpsf if sign > 0 else np.nan, math.hypot(sigmapsf, CALIBRATION_ERROR), True
 
 
 @exact
@@ -289,7 +291,7 @@ def total_magnitude(magpsf: float, sigmapsf: float, sign: int, magnr: float) -> 
     total = 10 ** (-0.4 * magnr) + sign * difference
     if not total > 0:
         return np.nan, np.nan
-    return -2.5 * math.log10(total), math.hypot(difference * sigmapsf / total, ERROR_FLOOR)
+    return -2.5 * math.log10(total), math.hypot(difference * sigmapsf / total, CALIBRATION_ERROR)
 
 
 @exact
@@ -301,7 +303,9 @@ def forced_magnitude(flux: float, flux_error: float, zero_point: float, magnr: f
     total = flux + 10 ** (0.4 * (zero_point - magnr))
     if not total > MIN_FORCED_SNR * flux_error:
         return np.nan, np.nan
-    return zero_point - 2.5 * math.log10(total), math.hypot(_MAG_PER_RELATIVE_FLUX * flux_error / total, ERROR_FLOOR)
+    return zero_point - 2.5 * math.log10(total), math.hypot(
+        MAG_PER_RELATIVE_FLUX * flux_error / total, CALIBRATION_ERROR
+    )
 
 
 @exact

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.lightcurves import LightCurves
-from starsieve.models.data.tables import MIN_EPOCHS
 
 THINNED, CUT = 0.5, 0.8  # up to here of all light curves are thinned, then cut short; the rest keep every epoch
 NOISE = 1.0  # largest added noise, in units of an epoch's own error

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from starsieve import features
 from starsieve.features import caches
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder, replacing
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
@@ -17,7 +18,6 @@ from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MIN_EPOCHS = 20  # of a band, as in the stream
 TOO_FEW_EPOCHS = "too_few_epochs"
 
 

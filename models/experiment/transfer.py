@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 
 from starsieve.features import FEATURES
 from starsieve.features.caches import code_of
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder, need
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves, content
@@ -122,7 +123,7 @@ def _content(setup: Setup, published: Path) -> str:
 
 def _other_features(curves: LightCurves, table: Table, features: Path, threads: int) -> Floats:
     """The light-curve package's features for the rows of a table made of some of these light curves."""
-    rows = np.flatnonzero(curves.epochs >= tables.MIN_EPOCHS)
+    rows = np.flatnonzero(curves.epochs >= MIN_EPOCHS)
     everything = tables.extract(curves, cache=features, threads=threads)
     if len(everything.owner) != len(rows):
         raise ModelError("light curves without our features in the experiment: the forests would not see the same ones")

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
@@ -15,6 +15,7 @@ from starsieve.models.data import splits, tables, training_set
 from starsieve.models.data.tables import Table
 from starsieve.models.recipes import building, sources, upsilont
 from starsieve.models.recipes.building import OURS, Work
+from starsieve.models.serving.card import Card
 from starsieve.models.training import ensemble
 from starsieve.models.training.ensemble import Recipe, Source, Trained
 from starsieve.models.training.fit import Schedule
@@ -41,7 +42,7 @@ def transfer(
     seed: int,
     work: Work,
     origin: str | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Transfers to the labelled light curves of a folder, or to a fraction of them; writes the network, gives its card.
 
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
@@ -57,7 +58,7 @@ def transfer(
     if len(np.unique(full.table.label)) < MIN_CLASSES:
         raise ModelError(
             f"{data} has too few labelled light curves to learn from: a class needs {splits.MIN_CLASS_OBJECTS} objects "
-            f"with {tables.MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
+            f"with {MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
         )
     table = full.table
     if fraction < 1:

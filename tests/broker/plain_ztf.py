@@ -8,17 +8,9 @@ from typing import Any
 import numpy as np
 
 from starsieve.broker.epochs import EPOCH, Epochs, flags, merge
-from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, MJD0, barycentric
-from starsieve.broker.surveys.ztf import (
-    COUNTERPART_ARCSEC,
-    ERROR_FLOOR,
-    MAX_MAG,
-    MAX_MAGERR,
-    MIN_FORCED_SNR,
-    MIN_MAG,
-    MIN_REAL_BOGUS,
-    PIXEL_ARCSEC,
-)
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, barycentric
+from starsieve.broker.surveys.ztf import MAX_MAG, MIN_MAG, MIN_REAL_BOGUS, PIXEL_ARCSEC
+from starsieve.features.photometry import CALIBRATION_ERROR, COUNTERPART_ARCSEC, MAX_MAGERR, MIN_FORCED_SNR, MJD0
 
 Row = Mapping[str, Any]
 
@@ -44,10 +36,10 @@ def _detections(record: Row) -> Iterator[Any]:
             difference = 10 ** (-0.4 * magpsf)
             total = 10 ** (-0.4 * magnr) + sign * difference
             if total > 0:
-                magerr = math.hypot(difference * sigmapsf / total, ERROR_FLOOR)
+                magerr = math.hypot(difference * sigmapsf / total, CALIBRATION_ERROR)
                 yield epoch(row, -2.5 * math.log10(total), magerr)
         elif sign > 0:
-            yield epoch(row, magpsf, math.hypot(sigmapsf, ERROR_FLOOR), difference=True)
+            yield epoch(row, magpsf, math.hypot(sigmapsf, CALIBRATION_ERROR), difference=True)
 
 
 def _forced(record: Row) -> Iterator[Any]:
@@ -58,7 +50,7 @@ def _forced(record: Row) -> Iterator[Any]:
             continue
         total = flux + power_of_ten(0.4 * (zero_point - magnr))
         if total > MIN_FORCED_SNR * error:
-            magerr = math.hypot(2.5 / math.log(10) * error / total, ERROR_FLOOR)
+            magerr = math.hypot(2.5 / math.log(10) * error / total, CALIBRATION_ERROR)
             lag = float(record["candidate"]["jd"]) - row["jd"] if row["jd"] is not None else 0.0
             yield epoch(row, zero_point - 2.5 * math.log10(total), magerr, forced=True, lag_days=lag)
 

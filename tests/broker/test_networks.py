@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from starsieve.broker.networks import LOOK_EVERY_S, Watch, network_of
 from starsieve.broker.settings import Settings, SettingsError
 from starsieve.models.serving import registry
-from starsieve.models.serving.classifier import CARD, NETWORK
+from starsieve.models.serving.card import CARD
+from starsieve.models.serving.classifier import NETWORK
 from starsieve.models.serving.networks import ACTIVE, SHIPPED, Networks
 from tests.models.made_networks import cut, make
 

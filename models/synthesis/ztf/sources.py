@@ -53,7 +53,7 @@ COLOUR = {
     "NONVAR": (0.7, 0.4),
 }
 MIRA_AMPLITUDE = 1.5  # mag in V: smaller ones behave like semi-regulars
-COUNTERPART_SHARE = 0.5  # of supernovae: host nucleus within 1.4"
+COUNTERPART_SHARE = 0.5  # of supernovae: host nucleus within photometry.COUNTERPART_ARCSEC
 BAD_SUBTRACTION_SHARE = 0.5  # of constant stars
 TYPE_IA_SHARE = 0.75
 

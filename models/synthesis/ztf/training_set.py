@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.data import splits
 from starsieve.models.synthesis.catalogue import Catalog, read_catalog
 from starsieve.models.synthesis.lightcurves import Ints, LightCurves, Strings, offsets_of
@@ -20,7 +21,7 @@ from starsieve.models.synthesis.ztf.alerts import (
     select,
 )
 from starsieve.models.synthesis.ztf.measured import MEASURED, measured, stars_of
-from starsieve.models.synthesis.ztf.real import MIN_EPOCHS, real_light_curves, real_parts
+from starsieve.models.synthesis.ztf.real import real_light_curves, real_parts
 from starsieve.models.synthesis.ztf.sources import (
     Draw,
     Sources,

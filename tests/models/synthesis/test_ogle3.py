@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.data import splits
 from starsieve.models.synthesis import Catalog, LightCurves, concatenate, ogle3_light_curves, read_catalog
 from starsieve.models.synthesis.lightcurves import Epochs
 from starsieve.models.synthesis.noise import OGLE3_ERRORS, observe_ogle
-from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, MIN_EPOCHS, ogle_epochs
+from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, ogle_epochs
 from starsieve.models.synthesis.ogle.ogle3 import GIANTS, LABELS, PULSATORS
 
 

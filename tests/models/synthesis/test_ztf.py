@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models import ModelError
 from starsieve.models.data import splits
 from starsieve.models.synthesis import (
@@ -27,7 +28,7 @@ from starsieve.models.synthesis.ztf.alerts import (
     select,
 )
 from starsieve.models.synthesis.ztf.measured import kept_points
-from starsieve.models.synthesis.ztf.real import MIN_EPOCHS, REAL
+from starsieve.models.synthesis.ztf.real import REAL
 from starsieve.models.synthesis.ztf.training_set import LABELS
 
 LIMIT = 10 ** (-0.4 * 20.5)
