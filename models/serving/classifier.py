@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from starsieve.models import ModelError
-from starsieve.models.serving import familiarity, scaling
+from starsieve.models.serving import drift, familiarity, scaling
 from starsieve.models.serving.calibration import SMALLEST, Calibration
 from starsieve.models.serving.scaling import COLUMNS
 
@@ -44,15 +44,17 @@ class Classifier:
         self.class_ids: tuple[int, ...] = tuple(self.card["class_ids"])
         self.bands: tuple[str, ...] = tuple(self.card["bands"])
         self.min_epochs: int = self.card["min_epochs"]
-        self._scaler = scaling.from_json(self.card["scaler"])
+        self.scaler = scaling.from_json(self.card["scaler"])
         self._familiarity = familiarity.from_json(self.card["familiarity"])
         self._calibration = Calibration(
             self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
         )
+        kept = self.card.get("drift")
+        self.reference = None if kept is None else drift.from_json(kept)  # of drift; old cards have none
         self._interpreter = Interpreter(model_content=network, num_threads=1)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
-        self._interpreter.resize_tensor_input(self._input, (CHUNK, self._scaler.inputs))
+        self._interpreter.resize_tensor_input(self._input, (CHUNK, self.scaler.inputs))
         self._interpreter.allocate_tensors()
 
     def classify(
@@ -71,7 +73,7 @@ class Classifier:
 
     def complete(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Which rows (n,) have every number that the network looks at."""
-        return np.asarray(np.isfinite(features[:, : len(self._scaler.columns)]).all(axis=1))
+        return np.asarray(np.isfinite(features[:, : len(self.scaler.columns)]).all(axis=1))
 
     def self_test(self) -> None:
         """Raises ModelError unless the network gives the answers on its card, which it gave where it was made."""
@@ -85,7 +87,7 @@ class Classifier:
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Class probabilities (n, classes) of every row by itself; Residual alone where a number is missing."""
-        inputs = self._scaler(features)
+        inputs = self.scaler(features)
         answers = np.empty((len(inputs), len(self.classes)))
         padded = np.zeros((CHUNK, inputs.shape[1]), dtype=np.float32)
         for first in range(0, len(inputs), CHUNK):
