@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
@@ -231,6 +232,38 @@ def show_object(
             object_command.forget(settings, object_id, sure=yes)
         else:
             object_command.show(settings, object_id, "json" if json else "csv" if csv else "text", plot)
+    except RedisError as error:
+        _fail(f"redis: {error}", EXIT_FAILED)
+
+
+@app.command()
+def drift(
+    config: Config = None,
+    redis: Annotated[str | None, typer.Option(help="Redis, as for `run`.")] = None,
+    survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Picture to write: the worst distributions.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Everything, counts included, as one JSON object.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Compare with the last day from now on.")] = False,
+    reset: Annotated[bool, typer.Option("--reset", help="Compare with the network's card again.")] = False,
+) -> None:
+    """Compare what the network was shown and answered in the last day with the reference on its card.
+
+    Example: [bold]starsieve drift --survey ztf --redis redis://localhost:6379/0 --plot drift.png[/bold]
+    """
+    if json + accept + reset > 1 or ((accept or reset) and plot is not None):
+        _fail("choose one of --json, --accept and --reset; --plot goes with the first", EXIT_WRONG_USAGE)
+    settings = _settings(config, survey=survey, redis={"url": redis})
+    from redis import RedisError  # noqa: PLC0415
+
+    from starsieve.broker.tools import drift_command  # noqa: PLC0415
+
+    try:
+        if accept:
+            drift_command.accept(settings, time.time())
+        elif reset:
+            drift_command.reset(settings)
+        else:
+            drift_command.show(settings, time.time(), as_json=json, plot=plot)
     except RedisError as error:
         _fail(f"redis: {error}", EXIT_FAILED)
 

@@ -10,6 +10,7 @@ import structlog
 
 from starsieve.broker.blame import Blame
 from starsieve.broker.dead_letters import dead_letter
+from starsieve.broker.drift import Drift
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
@@ -46,12 +47,18 @@ class Pipeline:
     """Answers messages; what it writes to the store may be written again, and by others at the same time."""
 
     def __init__(
-        self, settings: Settings, light_curves: LightCurves, classifier: Classifier, patience: Patience
+        self,
+        settings: Settings,
+        light_curves: LightCurves,
+        classifier: Classifier,
+        patience: Patience,
+        drift: Drift,
     ) -> None:
         self._settings = settings
         self._light_curves = light_curves
         self.classifier = classifier
         self._patience = patience
+        self._drift = drift
         self._encode = ENCODERS[settings.output_format]
         self._blame = Blame()
 
@@ -132,6 +139,7 @@ class Pipeline:
             ]
         with stage("write"):
             self._save(changes, stored)
+        self._drift.count(outcomes, stored, self.classifier.reference)  # once it is stored: no batch counts twice
         return self._letters(bad) + answers
 
     def _outcome(self, answered: Input, outcome: Outcome, ingested_ms: int) -> Outgoing:

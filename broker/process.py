@@ -28,6 +28,7 @@ class Band:
     reference_images: int
     period: Period | None = None
     features: Floats | None = None
+    profile: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +159,10 @@ def _seen(
                     of_view.rows.append(row)
                     of_view.row_epochs.append(n_epochs)
                 if n_epochs:
-                    period, numbers = (found.periods[view], found.features[row]) if reason is None else (None, None)
-                    of_view.bands.append(
-                        Band(BANDS[curves.bands[i]], n_epochs, n_forced, n_references, period, numbers)
+                    found_here = (
+                        (found.periods[view], found.features[row], found.profiles[row]) if reason is None else ()
                     )
+                    of_view.bands.append(Band(BANDS[curves.bands[i]], n_epochs, n_forced, n_references, *found_here))
                 row += 1
             seen.append(of_view)
     return seen

@@ -5,7 +5,8 @@ state. Workers that see one object at the same time need no lock: appending lose
 deduplicates. 200 rows that came one or two at a time take 3.4 kB as such a list, 5.6 kB as a string grown by APPEND.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,7 +31,7 @@ if redis.call('LINDEX', KEYS[1], 0) == ARGV[1] and redis.call('LINDEX', KEYS[1],
 end
 """
 
-_RIGHTS = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush"
+_RIGHTS = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush +bitfield +pfadd +pfcount"
 _PROBE, _PROBE_S = "starsieve-check", 60  # an object that no survey has, and how long it stays
 
 
@@ -61,6 +62,18 @@ class Held:
     ttl_s: int
 
 
+@contextmanager
+def needed_rights(survey: str) -> Iterator[None]:
+    """Says which rights a worker needs where one of them is missing."""
+    try:
+        yield
+    except redis.ResponseError as error:
+        if not is_missing_right(error):
+            raise
+        rights = f"{_RIGHTS} ~{{{survey}:*"
+        raise redis.exceptions.NoPermissionError(f"{error}; needed are {rights}, see docs/operations.md") from error
+
+
 class LightCurves:
     """Light curves of one survey. Methods raise redis.RedisError when the store cannot be reached or refuses."""
 
@@ -76,15 +89,10 @@ class LightCurves:
         """
         row = np.zeros(1, EPOCH)
         probe = Stored(row, None, [row.tobytes()] * (_MAX_CHUNKS + 1))
-        try:
+        with needed_rights(self._survey):
             self.write([Change(_PROBE, row, b"state")], {_PROBE: probe}, time_to_live_s=_PROBE_S)
             self._raise_first(self._compacted([probe], [_PROBE]))
             self.read([_PROBE])
-        except redis.ResponseError as error:
-            if not is_missing_right(error):
-                raise
-            rights = f"{_RIGHTS} ~{{{self._survey}:*"
-            raise redis.exceptions.NoPermissionError(f"{error}; needed are {rights}, see docs/operations.md") from error
         for risk in risks(self._redis):
             log.warning("store_at_risk", risk=risk)
 

@@ -77,6 +77,7 @@ DRIFT = Gauge(
 BUILD = Info("starsieve_build", "The version of starsieve.")
 
 _PARTITIONS: set[tuple[str, int]] = set()  # those that LAG_MESSAGES shows
+_INDICES: set[tuple[str, str, str]] = set()  # those that DRIFT shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +208,14 @@ def searches(*, full: int, lazy: int, blocks: int) -> None:
 
 
 def drift(survey: str, index: Mapping[tuple[str, str], float]) -> None:
-    """Sets the population stability index of each band and input (or class)."""
-    for (band, name), value in index.items():
-        DRIFT.labels(survey, band, name).set(value)
+    """Sets the population stability index of each band and input (or class); those of others are no longer known."""
+    known = {(survey, *of): value for of, value in index.items()}
+    for gone in {each for each in _INDICES if each[0] == survey} - known.keys():
+        DRIFT.remove(*gone)
+        _INDICES.remove(gone)
+    for labels, value in known.items():
+        DRIFT.labels(*labels).set(value)
+        _INDICES.add(labels)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 
 from starsieve.broker import telemetry
 from starsieve.broker.dead_letters import dead_letter
+from starsieve.broker.drift import Drift, Window
 from starsieve.broker.health import Health, serve
 from starsieve.broker.kafka.clients import create_topics
 from starsieve.broker.kafka.connection import KafkaAway, KafkaRefuses, connect
@@ -83,8 +84,11 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
         health.network = True
         light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
         patience = StorePatience(stop, health)
+        window = Window(client, settings.survey)
         patience(light_curves.check)
-        pipeline = Pipeline(settings, light_curves, classifier, patience)
+        patience(window.check)
+        drift = Drift(window)
+        pipeline = Pipeline(settings, light_curves, classifier, patience, drift)
         for attempt in until_stopped(stop, lambda error: isinstance(error, KafkaAway), "kafka", health.waits_for_kafka):
             with attempt:
                 connect(settings.kafka)
@@ -98,7 +102,7 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             for topic, reason in create_topics(settings.kafka, *topics).items():
                 log.warning("topic_not_created", topic=topic, error=str(reason))
             log.info("started", survey=settings.survey, classifier=classifier.version, topics=settings.kafka.topics)
-            Worker(settings, consumer, publisher, pipeline, network, patience, health, stop).run()
+            Worker(settings, consumer, publisher, pipeline, network, patience, health, drift, stop).run()
 
 
 def _check(settings: Settings) -> None:
@@ -123,6 +127,7 @@ class Worker:
         network: Network,
         patience: StorePatience,
         health: Health,
+        drift: Drift,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
@@ -132,6 +137,7 @@ class Worker:
         self._network = network
         self._patience = patience
         self._health = health
+        self._drift = drift
         self._stop = stop
         self._pace = Pace(settings.kafka.batch_size, settings.kafka.max_poll_interval_s)
         self._committed = False  # anything, yet: until then an answer that says "never" ends the worker
@@ -230,6 +236,7 @@ class Worker:
         if now > self._lag_told + _LAG_EVERY_S:
             self._lag_told = now
             telemetry.lag(self._consumer.lag(), self._consumer.last_timestamp_ms)
+        self._drift.look(time.time())
         telemetry.minute_line()
 
 

@@ -32,6 +32,7 @@ class Table:
     features: Floats  # (r, 39), in the order of scaling.COLUMNS
     view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
+    band: npt.NDArray[np.str_]  # (r,)
 
     def select(self, objects: Ints) -> "Table":
         """These objects (any order, no repeats) and their rows."""
@@ -46,13 +47,14 @@ class Table:
             self.features[rows],
             self.view[rows],
             self.reason[objects],
+            self.band[rows],
         )
 
     def own(self) -> "Table":
         """Without the worsened views."""
         rows = self.view == 0
         parts = (self.owner[rows], self.epochs[rows], self.features[rows], self.view[rows])
-        return Table(self.object_id, self.label, *parts, self.reason)
+        return Table(self.object_id, self.label, *parts, self.reason, self.band[rows])
 
 
 def stack(tables: Sequence[Table]) -> Table:
@@ -67,6 +69,7 @@ def stack(tables: Sequence[Table]) -> Table:
         np.concatenate([table.features for table in tables]),
         np.concatenate([np.full(len(table.owner), view) for view, table in enumerate(tables)]),
         reason,
+        np.concatenate([table.band for table in tables]),
     )
 
 
@@ -106,7 +109,9 @@ def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1)
     reason[np.bincount(curves.owner, curves.epochs, len(reason)) == 0] = NO_USABLE_EPOCHS
     reason[owner[good]] = ""
     view = np.zeros(np.count_nonzero(good), dtype=np.int64)
-    return Table(curves.object_id, curves.label, owner[good], epochs[good], values[good], view, reason.astype(np.str_))
+    band = np.array(curves.bands)[curves.band[long]]
+    rows = owner[good], epochs[good], values[good], view
+    return Table(curves.object_id, curves.label, *rows, reason.astype(np.str_), band[good])
 
 
 def cached(cache: Path, what: str, curves: LightCurves, compute: Callable[[], Floats]) -> Floats:

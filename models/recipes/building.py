@@ -14,7 +14,9 @@ from starsieve.models import synthesis
 from starsieve.models.data import splits, tables
 from starsieve.models.data.tables import Table
 from starsieve.models.judging import judging, report
+from starsieve.models.recipes.references import reference_of
 from starsieve.models.serving.card import Card
+from starsieve.models.serving.taxonomy import RESIDUAL
 from starsieve.models.training import ensemble, write
 from starsieve.models.training.ensemble import Recipe, Trained
 from starsieve.models.training.network import Architecture
@@ -60,6 +62,8 @@ def save(
     answers = ensemble.unseen(trained, table)
     scores = {"of": "training objects, each by the member and the calibration that had not seen it"}
     notes["scores"] = scores | judging.judge(trained.classes, table, answers)
+    of = "training objects, whole and as training sees them with fewer epochs and more noise"
+    notes["drift"] = reference_of(of, table, trained.scaler, (*trained.classes, RESIDUAL), answers).to_json()
     card = write.save(trained, output, survey=name, bands=bands, notes=notes)
     report.write(output, card)
     return card

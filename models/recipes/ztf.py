@@ -15,6 +15,10 @@ from starsieve.models.judging import judging, report
 from starsieve.models.recipes import building, sources
 from starsieve.models.recipes import ztf_checks as checks
 from starsieve.models.recipes.building import OURS, Work
+from starsieve.models.recipes.references import reference_of
+from starsieve.models.serving.drift import Reference
+from starsieve.models.serving.scaling import Scaler
+from starsieve.models.serving.taxonomy import RESIDUAL
 from starsieve.models.synthesis import LightCurves
 from starsieve.models.training import ensemble, write
 from starsieve.models.training.ensemble import Recipe
@@ -74,7 +78,7 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
     )
     trained = ensemble.train(table, RECIPE, sources.own(), seed, work.told("ztf"))
     trained = ensemble.calibrated(trained, table, _importance(table))
-    judged = _table(synthesis.ztf_light_curves(data, JUDGED, seed + 1, kept), work)
+    judged = held_out_stars(data, seed=seed, work=work)
     answers = ensemble.predict(trained, judged)
     catalina = set(kept) & set(read_objects(data / "lightcurves" / "catalina").object_id.tolist())
     natural = _table(synthesis.ztf_measured_light_curves(data, EVERY_STAR, seed, catalina, 1), work)
@@ -96,9 +100,22 @@ def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
             "variables": checks.FIELD_VARIABLES,
         },
         "unfamiliar": dict(building.left_out(table, label, QUICK, seed, work) for label in LEFT_OUT),
+        "drift": reference(judged, trained.scaler, (*trained.classes, RESIDUAL), answers).to_json(),
     }
     card = write.save(trained, output, survey="ztf", bands=BANDS, notes=notes)
     report.write(output, card)
+
+
+def held_out_stars(data: Path, *, seed: int, work: Work) -> Table:
+    """Stars that `build` of the same seed never learned from, each as of one of its alerts."""
+    _, kept = _stars(data)
+    return _table(synthesis.ztf_light_curves(data, JUDGED, seed + 1, kept), work)
+
+
+def reference(judged: Table, scaler: Scaler, classes: tuple[str, ...], answers: Floats) -> Reference:
+    """What a stream is compared with: held-out stars as of one of their alerts, in the mix that is expected."""
+    of = "held-out stars as of one of their alerts, in the mix of classes that the probabilities are calibrated for"
+    return reference_of(of, judged, scaler, classes, answers, _importance(judged))
 
 
 def _table(parts: Iterable[LightCurves], work: Work) -> Table:

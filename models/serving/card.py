@@ -186,6 +186,7 @@ class Card(_Note):
     known_packets: dict[str, Any] | None = None  # see broker.tools.known
     architecture: Sizes | None = None
     self_test: SelfTest | None = None
+    drift: dict[str, Any] | None = None  # see serving.drift.Reference
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from starsieve.models import ModelError
+from starsieve.models.serving import drift
 from starsieve.models.serving.calibration import SMALLEST
 from starsieve.models.serving.card import CARD, Card
 from starsieve.models.serving.scaling import COLUMNS
@@ -35,13 +36,15 @@ class Classifier:
         self.survey, self.name, self.version = self.card.survey, self.card.name, self.card.version
         self.classes, self.class_ids, self.bands = self.card.classes, self.card.class_ids, self.card.bands
         self.min_epochs = self.card.min_epochs
-        self._scaler = self.card.scaler.made()
+        self.scaler = self.card.scaler.made()
         self._familiarity = self.card.familiarity.made()
         self._calibration = self.card.calibration.made()
+        kept = self.card.drift
+        self.reference = None if kept is None else drift.from_json(kept)  # of drift; old cards have none
         self._interpreter = Interpreter(model_content=network, num_threads=1)
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
-        self._interpreter.resize_tensor_input(self._input, (CHUNK, self._scaler.inputs))
+        self._interpreter.resize_tensor_input(self._input, (CHUNK, self.scaler.inputs))
         self._interpreter.allocate_tensors()
 
     def classify(
@@ -60,7 +63,7 @@ class Classifier:
 
     def complete(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Which rows (n,) have every number that the network looks at."""
-        return np.asarray(np.isfinite(features[:, : len(self._scaler.columns)]).all(axis=1))
+        return np.asarray(np.isfinite(features[:, : len(self.scaler.columns)]).all(axis=1))
 
     def self_test(self) -> None:
         """Raises ModelError unless the network gives the answers on its card, which it gave where it was made."""
@@ -74,7 +77,7 @@ class Classifier:
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Class probabilities (n, classes) of every row by itself; Residual alone where a number is missing."""
-        inputs = self._scaler(features)
+        inputs = self.scaler(features)
         answers = np.empty((len(inputs), len(self.classes)))
         padded = np.zeros((CHUNK, inputs.shape[1]), dtype=np.float32)
         for first in range(0, len(inputs), CHUNK):

@@ -41,6 +41,7 @@ def survey(objects: int, seed: int) -> Table:
         features=features,
         view=np.repeat([0, 1], len(owner) // 2),
         reason=np.full(len(label), ""),
+        band=np.tile(["g", "r"], len(owner) // 2),
     )
 
 
@@ -84,6 +85,7 @@ def test_answers_about_training_objects_come_from_members_that_had_not_seen_them
         rng.lognormal(size=table.features.shape),
         table.view,
         table.reason,
+        table.band,
     )
     fooled = ensemble.train(nonsense, RECIPE, None, seed=0)
     unseen = judging.judge(fooled.classes, nonsense, ensemble.unseen(fooled, nonsense))

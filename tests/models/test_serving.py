@@ -85,9 +85,8 @@ def test_an_object_with_nothing_but_missing_numbers_has_a_reason(classifier: Cla
     rows, names = ROWS[:4].copy(), np.array(["good", "half", "bad", "short"])
     rows[[1, 3], [3, 7]] = np.nan
     reason = np.array(["", "", "", "too_few_epochs"])
-    table = Table(
-        names, np.repeat(classifier.classes[0], 4), np.array([0, 1, 1, 2]), EPOCHS[:4], rows, np.zeros(4, int), reason
-    )
+    owner, view = np.array([0, 1, 1, 2]), np.zeros(4, int)
+    table = Table(names, np.repeat(classifier.classes[0], 4), owner, EPOCHS[:4], rows, view, reason, np.full(4, "g"))
     answers = judging.answers(classifier, table)
     assert np.isnan(answers[:, 0]).tolist() == [False, False, True, True]
     assert judging.judge(classifier.classes, table, answers)["not_classified"] == {
