@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     toml_file: ClassVar[Path | None] = None
 
     survey: str = "ztf"
-    min_epochs: int = Field(20, ge=7)
+    min_epochs: int | None = Field(None, ge=7)  # None: as many as the network was trained with
     output_format: Text = "starsieve"  # one of broker/outputs
     #: Folder of networks beside those of the package, or an address that fsspec knows: see `starsieve.models.networks`.
     networks: Text | None = None

@@ -164,11 +164,11 @@ def test_a_locked_machine_takes_folders(machine: Machine) -> None:
     survey = machine.folder / "survey"
     survey.mkdir()
     write_survey(survey)
-    machine.starsieve("features", survey, "-o", machine.folder / "starsieve.features.tools.parquet")
+    machine.starsieve("features", survey, "-o", machine.folder / "features.parquet")
     machine.starsieve("classify", survey, "--survey", "ztf", "-o", machine.folder / "classes.parquet")
     from pyarrow import parquet  # noqa: PLC0415
 
-    assert parquet.read_table(machine.folder / "starsieve.features.tools.parquet").num_rows == 2 * STARS + 2
+    assert parquet.read_table(machine.folder / "features.parquet").num_rows == 2 * STARS + 2
     assert parquet.read_table(machine.folder / "classes.parquet").num_rows == 2 * STARS + 2
     assert not list(machine.folder.glob("starsieve-*"))  # temporary folders are gone
 
