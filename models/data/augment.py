@@ -11,7 +11,7 @@ THINNED, CUT = 0.5, 0.8  # up to here of all light curves are thinned, then cut 
 NOISE = 1.0  # largest added noise, in units of an epoch's own error
 
 
-def worsened(curves: LightCurves, seed: int) -> LightCurves:
+def augmented(curves: LightCurves, seed: int) -> LightCurves:
     """Every light curve thinned at random or cut to its first epochs (at least MIN_EPOCHS of them), with noise added.
 
     The number of epochs that stay is log-uniform, so that the first tens of epochs are seen as often as hundreds.

@@ -30,7 +30,7 @@ class Table:
     owner: Ints  # (r,) index of the object
     epochs: Ints  # (r,)
     features: Floats  # (r, 39), in the order of scaling.COLUMNS
-    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
+    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones augmented in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
     band: npt.NDArray[np.str_]  # (r,)
 
@@ -51,7 +51,7 @@ class Table:
         )
 
     def own(self) -> "Table":
-        """Without the worsened views."""
+        """Without the augmented views."""
         rows = self.view == 0
         parts = (self.owner[rows], self.epochs[rows], self.features[rows], self.view[rows])
         return Table(self.object_id, self.label, *parts, self.reason, self.band[rows])

@@ -56,7 +56,7 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 class Setup:
     """One survey, and what the methods start from."""
 
-    full: Table  # with worsened views
+    full: Table  # with augmented views
     own: Table
     light_curve: Floats  # features of the light-curve package, for the rows of own
     ogle3: Source

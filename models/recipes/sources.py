@@ -29,9 +29,9 @@ ORIGIN = (
 
 def train(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
-    catalog = synthesis.read_catalog(data / "catalogs")
+    catalogue = synthesis.read_catalogue(data / "catalogs")
     check_folder(output)
-    curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed)))
+    curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalogue, objects, seed)))
     with work.telling("features"):
         table = tables.extract(curves, cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))

@@ -26,7 +26,7 @@ SCRATCH_RATE, TRANSFER_RATE = 2e-3, 1e-3  # of the body
 STEPS, MIN_STEPS = 10, 300  # times the square root of the rows; twice as many are no better
 # Few rows are learned better with more dropout, longer, and closer to the source (docs/notebook.md).
 FEW_ROWS, DROPOUT_OF_FEW, LONGER_FOR_FEW, TRANSFER_RATE_OF_FEW = 10_000, 0.3, 2, 4e-4
-POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
+POINTS_IN_VIEWS = 12_000_000  # more points than this in augmented views cost more time than they bring
 MAX_VIEWS = 12
 MIN_CLASSES = 2
 
@@ -101,7 +101,7 @@ def recipe(rows: int, source: Source | None) -> Recipe:
 
 
 def views(curves: LightCurves) -> int:
-    """How many worsened views of these light curves training sees."""
+    """How many augmented views of these light curves training sees."""
     return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
 
 

@@ -3,7 +3,7 @@
     FOLDER/SURVEY/VERSION/card.json, network.tflite    never changed once it is there
     FOLDER/SURVEY/active.json                          replaced as a whole: {"version": ..., "history": [...]}
 
-FOLDER may be any address that fsspec knows, see `starsieve.models.places`.
+FOLDER may be any address that fsspec knows, see `starsieve.models.serving.places`.
 """
 
 import re

@@ -11,7 +11,7 @@ from starsieve.models.data import splits
 from starsieve.models.synthesis import (
     LightCurves,
     concatenate,
-    read_catalog,
+    read_catalogue,
     ztf_light_curves,
     ztf_measured_light_curves,
 )
@@ -125,8 +125,8 @@ def allowed(data_dir: Path) -> set[str]:
     names: set[str] = set()
     for survey in ("catalina", "asas", "ztf_field", "ztf_snia"):
         names |= set(read_survey(data_dir / "lightcurves" / survey).object_id[::2].tolist())
-    catalog = read_catalog(data_dir / "catalogs")
-    return names | {*catalog.object_id[::2].tolist(), *catalog.quasar_id[::2].tolist()}
+    catalogue = read_catalogue(data_dir / "catalogs")
+    return names | {*catalogue.object_id[::2].tolist(), *catalogue.quasar_id[::2].tolist()}
 
 
 @pytest.fixture(scope="module")
