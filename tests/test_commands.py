@@ -39,6 +39,7 @@ WITHOUT = {
             "train --data {} -o {}/out",
             "models build --data {} --survey ogle2",
             "experiment transfer --data {} -o {}/out",
+            "drift --plot {}/drift.png",
         ],
     ),
     "tensorflow": ("train", ["transfer --source none --data {} -o {}/out", "train --data {} -o {}/out"]),

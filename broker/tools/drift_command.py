@@ -165,7 +165,7 @@ def as_table(found: Drifts) -> Table:
     for row in found.rows:
         known = row.index is not None
         # classes have no order
-        moved = "" if row.distribution.name == CLASS or not row.counts.sum() else f"{100 * row.moved:+.0f} %"
+        moved = "" if row.distribution.name == CLASS or not row.counts.sum() else f"{round(100 * row.moved):+d} %"
         table.add_row(
             row.distribution.name,
             row.distribution.band,

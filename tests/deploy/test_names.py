@@ -9,6 +9,7 @@ from prometheus_client import REGISTRY
 
 from starsieve.broker import health, telemetry
 from starsieve.broker.settings import Settings
+from starsieve.broker.tools.drift_command import LINE
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/prometheus/starsieve.rules.yaml"
@@ -81,6 +82,10 @@ def test_every_rule_links_a_paragraph_that_exists() -> None:
 def test_every_reason_why_a_worker_is_not_ready_is_explained() -> None:
     text = OPERATIONS.read_text()
     assert [reason for reason in health.REASONS if f"`{reason}`" not in text] == []
+
+
+def test_the_rule_of_drift_and_the_command_draw_the_same_line() -> None:
+    assert f"starsieve_drift_psi) > {LINE}\n" in RULES.read_text()
 
 
 def test_no_two_panels_share_a_place() -> None:
