@@ -141,7 +141,7 @@ class Settings(BaseSettings):
     survey: str = "ztf"
     min_epochs: int | None = Field(None, ge=7)  # None: as many as the network was trained with
     output_format: Literal["starsieve", "elasticc"] = "starsieve"
-    #: Folder of networks beside those of the package, or an address that fsspec knows: see `starsieve.models.serving.networks`.
+    #: Folder of networks beside those of the package, or an address that fsspec knows: see `models.serving.networks`.
     networks: Text | None = None
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open
     #: transaction at once.

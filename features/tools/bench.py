@@ -35,7 +35,9 @@ STARS_PER_KIND = 8
 FIRST, LAST = 30, 400  # epochs of the stream
 FIRST_OF_TWO = 60  # epochs in two bands together
 TOLERANCE = 0.01  # relative, of a right period
-FIRST_CALL = "from starsieve import features as f; import numpy as n; t = n.arange(50.0); f.update(None, t, n.sin(t), t + 1)"
+FIRST_CALL = (
+    "from starsieve import features as f; import numpy as n; t = n.arange(50.0); f.update(None, t, n.sin(t), t + 1)"
+)
 
 
 def _milliseconds(function: Callable[[], Any]) -> float:
