@@ -13,7 +13,7 @@ from starsieve.broker.avro import reader
 from starsieve.broker.epochs import DIFFERENCE, FORCED, Epochs, n_references, of_band
 from starsieve.broker.surveys import AlertError, ztf
 from starsieve.broker.surveys.barycentre import barycentric
-from tests.broker.ztf_rows import JD, candidate, forced, packet, upper_limit
+from tests.broker.surveys.ztf_rows import JD, candidate, forced, packet, upper_limit
 
 
 def only(epochs: Epochs) -> Any:
