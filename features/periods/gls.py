@@ -23,7 +23,7 @@ RECURRENCE = 16  # table entries made by a float64 recurrence; the others are ro
 TWO_PI = 2 * math.pi
 SINGULAR = np.float32(1e-5)  # determinant (at most 1/4) below which the float32 power means nothing
 # Rounding error of power * determinant: at least three times the largest found on simulated, real and dense-night light
-# curves (tests/features/test_search.py keeps watch).
+# curves (tests/features/periods/test_search.py keeps watch).
 ROUNDING = np.float32(1e-6)
 f4 = np.float32
 

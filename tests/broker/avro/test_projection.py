@@ -17,10 +17,10 @@ from starsieve.broker.avro import schema
 from starsieve.broker.avro.program import compiled
 from starsieve.broker.avro.projection import Columns, Projection
 from starsieve.broker.surveys import AlertError
-from tests.broker.containers import block, container, container_of
-from tests.broker.random_avro import encoded, number, schemas
-from tests.broker.test_avro import real_packets
-from tests.broker.wanted_columns import tables_from, tables_of, wanted_of
+from tests.broker.avro.containers import block, container, container_of
+from tests.broker.avro.random_avro import encoded, number, schemas
+from tests.broker.avro.test_avro import real_packets
+from tests.broker.avro.wanted_columns import tables_from, tables_of, wanted_of
 
 SURVEYS = ("ztf", "lsst", "atlas", "other")
 N_DAMAGED = 100

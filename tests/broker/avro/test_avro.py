@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from starsieve.broker.avro import reader
 from starsieve.broker.surveys import AlertError
-from tests.broker.containers import container_of
+from tests.broker.avro.containers import container_of
 
 SCHEMA = {"type": "record", "name": "r", "fields": [{"name": "x", "type": "int"}, {"name": "s", "type": "string"}]}
 RECORDS = [{"x": i, "s": "star" * i} for i in range(5)]

@@ -12,7 +12,7 @@ from starsieve.broker import simulate
 from starsieve.broker.simulate.observed import FID_G, FID_R, barycentric_middle, to_flux, to_mag
 from starsieve.features.tools.folder import UnreadableFolderError
 from starsieve.models.data.splits import held_out
-from tests.broker.simulated import decoded
+from tests.broker.simulate.simulated import decoded
 
 
 def test_real_light_curves_come_back_as_far_as_alerts_carry_them(tmp_path):

@@ -15,9 +15,9 @@ from starsieve.broker.avro import reader
 from starsieve.broker.epochs import DIFFERENCE, FORCED, Epochs, n_references, of_band
 from starsieve.broker.surveys import Alert, AlertError, packets
 from starsieve.broker.surveys.barycentre import barycentric
-from tests.broker.plain_ztf import epochs_of
-from tests.broker.test_avro import real_packets
-from tests.broker.ztf_rows import JD, candidate, forced, packed, packet, upper_limit
+from tests.broker.avro.test_avro import real_packets
+from tests.broker.surveys.plain_ztf import epochs_of
+from tests.broker.surveys.ztf_rows import JD, candidate, forced, packed, packet, upper_limit
 
 
 def alert_of(record: dict[str, Any]) -> Alert:

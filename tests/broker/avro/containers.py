@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from tests.broker.random_avro import number
+from tests.broker.avro.random_avro import number
 
 SYNC = b"0123456789abcdef"
 

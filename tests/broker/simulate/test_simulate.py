@@ -31,7 +31,7 @@ from starsieve.broker.simulate.observed import (
 )
 from starsieve.broker.simulate.stars import CONSTANT, GRID, KINDS, draw_star
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD
-from tests.broker.simulated import decoded
+from tests.broker.simulate.simulated import decoded
 
 Record = dict[str, Any]
 HISTORY_D = 30

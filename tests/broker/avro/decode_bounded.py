@@ -1,6 +1,6 @@
 """Decodes every file of a folder with little memory to spare, and says what it found, a line of JSON for each.
 
-As a process of its own: python -m tests.broker.decode_bounded FOLDER
+As a process of its own: python -m tests.broker.avro.decode_bounded FOLDER
 """
 
 import json

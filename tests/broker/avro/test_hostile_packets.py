@@ -19,9 +19,9 @@ from starsieve.broker.avro.container import MAX_BYTES
 from starsieve.broker.avro.schema import MAX_SCHEMA_BYTES
 from starsieve.broker.surveys import AlertError, packets, ztf
 from starsieve.broker.surveys.ztf import MAX_HISTORY
-from tests.broker.containers import SYNC, block, container, container_of, text
-from tests.broker.random_avro import number
-from tests.broker.ztf_rows import JD, candidate, forced, packed, packet
+from tests.broker.avro.containers import SYNC, block, container, container_of, text
+from tests.broker.avro.random_avro import number
+from tests.broker.surveys.ztf_rows import JD, candidate, forced, packed, packet
 
 MAX_SECONDS = 0.5
 TIMEOUT_S = 300
@@ -261,7 +261,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     folder = tmp_path_factory.mktemp("hostile")
     for name, (hostile, _) in EXPECTED.items():
         (folder / name).write_bytes(hostile)
-    command = [sys.executable, "-m", "tests.broker.decode_bounded", str(folder)]
+    command = [sys.executable, "-m", "tests.broker.avro.decode_bounded", str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     sys.stdout.write(process.stderr[-5_000:])  # pytest shows it where the test has failed
     return {line["name"]: line for line in map(json.loads, process.stdout.splitlines())}

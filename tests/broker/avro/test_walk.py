@@ -16,9 +16,9 @@ from starsieve.broker.avro.program import compiled
 from starsieve.broker.avro.projection import read_block
 from starsieve.broker.avro.walk import MEANING, OK, SHORT, TOO_MANY_VALUES, walk
 from starsieve.broker.surveys import AlertError
-from tests.broker.containers import container_of
-from tests.broker.plain_walk import DamagedError, end_of
-from tests.broker.random_avro import encoded, number, schemas
+from tests.broker.avro.containers import container_of
+from tests.broker.avro.plain_walk import DamagedError, end_of
+from tests.broker.avro.random_avro import encoded, number, schemas
 
 ENOUGH = 10_000
 NOTHING_KEPT = np.empty(0, np.int64), np.empty((0, 3), np.int64)

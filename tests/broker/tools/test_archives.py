@@ -345,7 +345,7 @@ def test_hostile_archives_end_in_bounded_memory(tmp_path, name):
 READ = f"""
 import resource, sys
 from pathlib import Path
-sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 import pyarrow
 from starsieve.broker.tools import archives
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
