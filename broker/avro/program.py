@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from starsieve.broker.avro.schema import Tree
+from starsieve.features.jit import Integers
 
 #: What is wanted of a record: tables, and the kinds (float, int, bool, str) of their columns. A table is the path to a
 #: record ("" is the outermost one) or to an array of them; a column is the path from there, through records.
@@ -50,7 +50,7 @@ _KEPT = {
 class Program:
     """Instructions, shape (n, 6), and the wanted tables and columns (as paths) that the schema does not have."""
 
-    code: NDArray[np.int32]
+    code: Integers
     n_tables: int
     absent: frozenset[str]
 
@@ -60,7 +60,7 @@ def compiled(tree: Tree, wanted: Wanted | None = None) -> Program:
     compiler = _Compiler(wanted or {})
     compiler.emit(tree, place=_Place("", ""))
     paths = {_path(table, column) for table, columns in compiler.wanted.items() for column in ("", *columns)}
-    return Program(np.array(compiler.code, np.int32), len(compiler.wanted), frozenset(paths - compiler.found - {""}))
+    return Program(np.array(compiler.code, np.int64), len(compiler.wanted), frozenset(paths - compiler.found - {""}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Every step is checked against the end of the data and counted, so no bytes can m
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from starsieve.broker.avro.program import (
     ARRAY,
@@ -52,12 +51,10 @@ MEANING = {
 MISSING = 0x7FF8_0000_4E55_4C4C
 FIRST, N_ROWS, LAST = range(3)  # columns of a walk's `rows`
 
-Code = NDArray[np.int32]
-
 
 @kernel
 def walk(  # noqa: C901, PLR0912, PLR0915 - an instruction, a branch
-    code: Code, data: Bytes, at: int, max_values: int, cells: Integers, rows: Integers
+    code: Integers, data: Bytes, at: int, max_values: int, cells: Integers, rows: Integers
 ) -> tuple[int, int, int]:
     """Walks over one record.
 

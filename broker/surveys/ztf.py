@@ -327,5 +327,5 @@ def _word(block: Bytes, cell: int) -> int:
         return 0
     word = 1
     for letter in block[place : place + length]:
-        word = word << 8 | (letter + 32 if ord("A") <= letter <= ord("Z") else letter)
+        word = word << 8 | (int(letter) + 32 if ord("A") <= letter <= ord("Z") else int(letter))
     return word

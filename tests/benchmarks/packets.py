@@ -1,11 +1,14 @@
 """What decoding, photometry and merging of one packet cost, on one core: python -m tests.benchmarks.packets"""
 
+import io
 import os
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
+import fastavro
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -21,11 +24,14 @@ PASSES = 7
 def main() -> None:
     """CPU time of a packet, by kind of packets: different ones, in the order of a stream; the best of some passes."""
     data = Path(os.environ.get("STARSIEVE_DATA", "../shared/data")) / "alerts" / "ztf_avro"
+    month = simulated(nights=120, first=1500)
     kinds = {
-        "real, ZTF's short histories": readable(sorted(data.rglob("*.avro"))),
-        "simulated, 30 days": simulated(nights=120, first=1500),
+        "real": readable(sorted(data.rglob("*.avro"))),
         "simulated, first nights": simulated(nights=12, first=0),
+        "simulated, a month": month,
+        "simulated, three months": [longer(packet) for packet in month],
     }
+    packets.warm_up()
     table = Table("packets", "kB", "epochs", "us a packet", "ms in fastavro alone")
     for kind, sent in kinds.items():
         alerts = [alert for packet in sent for alert in packets.decode(packet, "ztf")]
@@ -54,6 +60,16 @@ def simulated(nights: int, first: int) -> list[bytes]:
     """Packets of many stars, from the first-th one on."""
     stream = simulate.alerts(simulate.invent(STARS, nights, SEED))
     return [alert.packet for alert in islice(stream, first, first + PACKETS)]
+
+
+def longer(packet: bytes) -> bytes:
+    """The same with three times the histories, as of earlier nights."""
+    reader: Any = fastavro.reader(io.BytesIO(packet))
+    (record,), written = list(reader), io.BytesIO()
+    for name in ("prv_candidates", "fp_hists"):
+        record[name] = [row | {"jd": row["jd"] - 30 * back} for back in range(3) for row in record[name] or ()]
+    fastavro.writer(written, reader.writer_schema, [record])
+    return written.getvalue()
 
 
 def seconds(work: Callable[[bytes], object], sent: Sequence[bytes]) -> float:
