@@ -359,7 +359,10 @@ def _send(
     with _progress() as progress:
         sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate, _say)
     typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)
-    problems = [f"stopped: {sent.refusal} (may this user write to {topic}?)"] if sent.refusal else []
+    problems = []
+    if sent.refusal:
+        right = f" (may this user write to {topic}?)" if "authorization" in sent.refusal else ""
+        problems.append(f"stopped: {sent.refusal}{right}")
     if sent.failed.count:
         problems.append(f"{sent.failed.count} alerts were not taken by Kafka, for example\n{sent.failed}")
     if unread is not None and unread.count:

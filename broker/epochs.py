@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from starsieve.features.jit import Floats, Integers, Singles, exact
+
 #: mjd: barycentric TDB, mid-exposure (days); mag, magerr: AB magnitudes; flags: see `flags`.
 EPOCH = np.dtype([("mjd", "<f8"), ("mag", "<f4"), ("magerr", "<f2"), ("flags", "<u2")])
 Epochs = NDArray[np.void]
@@ -37,13 +39,19 @@ def flags(
     difference: bool = False,
 ) -> int:
     """The flags of one row; `reference` is any integer hash of the reference image, of which four bits are kept."""
+    return packed(BANDS.index(band), program, reference, forced, float(lag_days), difference)
+
+
+@exact
+def packed(band: int, program: int, reference: int, forced: bool, lag_days: float, difference: bool) -> int:
+    """`flags` for kernels; a band by its place in BANDS."""
     return (
         difference * DIFFERENCE
         | forced * FORCED
         | min(max(int(lag_days), 0), _LAG_MAX) << _LAG_SHIFT
         | (reference & _REFERENCE_MASK) << _REFERENCE_SHIFT
         | (program & _PROGRAM_MASK) << _PROGRAM_SHIFT
-        | BANDS.index(band)
+        | band
     )
 
 
@@ -58,17 +66,26 @@ def merge(parts: Iterable[Epochs]) -> Epochs:
 def merge_into(stored: Epochs, parts: Iterable[Epochs]) -> tuple[Epochs, Epochs]:
     """The light curve of the stored and all other rows, and those of its rows that are not among the stored."""
     rows = np.concatenate([stored, *parts])
-    band = rows["flags"] & _BAND_MASK
-    winners = np.lexsort((rows["mjd"], band))
-    band, mjd = band[winners], rows["mjd"][winners]
-    first = np.ones(rows.size, bool)
-    first[1:] = (np.diff(mjd) > SAME_EXPOSURE_DAYS) | (band[1:] != band[:-1])
-    if not first.all():
-        exposure, same = np.cumsum(first), rows[winners]
-        # A stable sort: of equal rows the stored one comes first.
-        order = np.lexsort((same["mjd"], same["mag"], same["magerr"], same["flags"], exposure))
-        winners = winners[order][first]
+    order = np.lexsort((rows["mjd"], rows["flags"] & _BAND_MASK))  # stable: of equal rows the stored one comes first
+    winners = _winners(order, rows["mjd"], rows["mag"], rows["magerr"].astype(np.float32), rows["flags"])
     return rows[winners], rows[winners[winners >= stored.size]]
+
+
+@exact
+def _winners(order: Integers, mjd: Floats, mag: Singles, magerr: Singles, flags: NDArray[np.uint16]) -> Integers:
+    """One row for each (band, exposure), of rows in the order of band and time."""
+    winners = np.empty(order.size, np.int64)
+    n, last = 0, -1
+    for row in order:
+        if last < 0 or (flags[row] ^ flags[last]) & _BAND_MASK or mjd[row] - mjd[last] > SAME_EXPOSURE_DAYS:
+            winners[n] = row
+            n += 1
+        else:
+            best = winners[n - 1]
+            if (flags[row], magerr[row], mag[row], mjd[row]) < (flags[best], magerr[best], mag[best], mjd[best]):
+                winners[n - 1] = row
+        last = row
+    return winners[:n]
 
 
 def band_numbers(rows: Epochs) -> NDArray[np.int64]:

@@ -14,7 +14,7 @@ from starsieve.broker.drift import Drift
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
-from starsieve.broker.process import Outcome, process
+from starsieve.broker.process import Outcome, least_epochs, process
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
 from starsieve.broker.surveys import Alert, AlertError
@@ -132,7 +132,8 @@ class Pipeline:
                 good.append((each, each.content))
         alerts = [alert for _, alert in good]
         with stage("process"):
-            outcomes, changes = process(alerts, stored, self.classifier, min_epochs=self._settings.min_epochs)
+            min_epochs = least_epochs(self.classifier, self._settings.min_epochs)
+            outcomes, changes = process(alerts, stored, self.classifier, min_epochs=min_epochs)
         with stage("encode"):
             answers = [
                 self._outcome(each, outcome, ingested_ms) for (each, _), outcome in zip(good, outcomes, strict=True)

@@ -66,6 +66,11 @@ class _Seen:
     row_epochs: list[int] = field(default_factory=list)
 
 
+def least_epochs(classifier: Classifier, setting: int | None) -> int:
+    """How many epochs a band needs: as many as the network was trained with, or more where the setting says so."""
+    return max(classifier.min_epochs, setting or 0)
+
+
 def process(
     alerts: Sequence[Alert], stored: Mapping[str, Stored], classifier: Classifier, *, min_epochs: int
 ) -> tuple[list[Outcome], list[Change]]:

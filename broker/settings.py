@@ -139,9 +139,9 @@ class Settings(BaseSettings):
     toml_file: ClassVar[Path | None] = None
 
     survey: str = "ztf"
-    min_epochs: int = Field(20, ge=7)
-    output_format: Literal["starsieve", "elasticc"] = "starsieve"
-    #: Folder of networks beside those of the package, or an address that fsspec knows: see `starsieve.models.networks`.
+    min_epochs: int | None = Field(None, ge=7)  # None: as many as the network was trained with
+    output_format: Text = "starsieve"  # one of broker/outputs
+    #: Folder of networks beside those of the package, or an address of fsspec: see `models/serving/networks.py`.
     networks: Text | None = None
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open
     #: transaction at once.

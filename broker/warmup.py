@@ -3,19 +3,17 @@
 `python -m starsieve.broker.warmup` compiles the kernels into the cache, for example while a container image is built.
 """
 
-import io
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import fastavro
 import numpy as np
 import structlog
 
 from starsieve import features
-from starsieve.broker.avro import reader
+from starsieve.broker.surveys import packets
 from starsieve.broker.surveys.barycentre import barycentric
 from starsieve.features import caches
 from starsieve.features.kernel_cache import NotCompiledError, load_only, writable_place
@@ -44,11 +42,7 @@ def _call_everything() -> None:
     """Calls every kernel that a stream calls, with arguments of the same types."""
     mjd = np.linspace(0.0, 10.0, 30)
     features.update(None, mjd, np.sin(mjd), np.full(mjd.size, 0.1))
-    packet = io.BytesIO()
-    fastavro.writer(
-        packet, {"type": "record", "name": "packet", "fields": [{"name": "number", "type": "int"}]}, [{"number": 1}]
-    )
-    reader.records(packet.getvalue())
+    packets.warm_up()
     barycentric([time.time() / _DAY_S + _UNIX_EPOCH_MJD], 0.0, 0.0)
 
 

@@ -20,6 +20,7 @@ from starsieve.broker.kafka.consumer import AlertConsumer
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
 from starsieve.broker.networks import Network, network_of
+from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
 from starsieve.broker.pipeline import Pipeline
@@ -33,6 +34,7 @@ from starsieve.broker.telemetry import stage
 from starsieve.broker.warmup import warm_up
 from starsieve.features.tools.errors import CommandError
 from starsieve.models.serving import registry
+from starsieve.models.serving.classifier import Classifier
 
 log = structlog.get_logger()
 
@@ -50,7 +52,8 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """Connects to everything and works until told to stop.
 
     Raises:
-        SettingsError: the survey has no reader or no network, or a client does not know an option.
+        SettingsError: the survey has no reader or no network, the network needs more epochs than `min_epochs`, or a
+            client does not know an option.
         KafkaRefuses, StoreError: a server answers that this worker never may, before it has answered any alert.
         WorkerError: the process is at fault; nothing of what it had in hand is committed.
     """
@@ -71,7 +74,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
-    _check_survey(settings)
+    _check(settings)
     warm_up()
     with (
         network_of(settings, stop, health.alive) as network,
@@ -80,6 +83,7 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
         if network is None:  # told to stop before there was one
             return
         classifier = network()
+        _check_epochs(settings, classifier)
         health.network = True
         light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
         patience = StorePatience(stop, health)
@@ -104,11 +108,22 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             Worker(settings, consumer, publisher, pipeline, network, patience, health, drift, stop).run()
 
 
-def _check_survey(settings: Settings) -> None:
+def _check(settings: Settings) -> None:
+    """Refuses what depends on the surveys, networks and outputs that there are."""
     survey = settings.survey
     if survey not in SURVEYS or (survey not in registry.surveys() and settings.networks is None):
         known = [each for each in registry.surveys() if each in SURVEYS]
         raise SettingsError(f"survey: {survey!r} has no reader of packets, or no network; there are {', '.join(known)}")
+    if settings.output_format not in ENCODERS:
+        raise SettingsError(f"output_format: {settings.output_format!r} is none of {', '.join(ENCODERS)}")
+
+
+def _check_epochs(settings: Settings, classifier: Classifier) -> None:
+    if settings.min_epochs is not None and settings.min_epochs < classifier.min_epochs:
+        raise SettingsError(
+            f"min_epochs: {settings.min_epochs} are fewer than the {classifier.min_epochs} that {classifier.name} "
+            f"{classifier.version} was trained with: leave it out, or give more"
+        )
 
 
 class Worker:

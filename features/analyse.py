@@ -27,9 +27,9 @@ from starsieve.features.periods.state import (
     state_size,
     write_state,
 )
-from starsieve.features.shape.profile import FROM_SEARCH, PROFILE, profile_of_tamed
+from starsieve.features.shape.profile import FROM_SEARCH, PROFILE, profile_of_winsorized
 from starsieve.features.shape.statistics import features_given_period
-from starsieve.features.shape.winsorize import tame
+from starsieve.features.shape.winsorize import winsorize
 
 N_FEATURES, N_PROFILE = 16, len(PROFILE)
 CERTIFIED = 15  # best blocks re-ranked
@@ -64,12 +64,14 @@ def search_period(
     row[LOOKED_AT] = looked / ceilings.size
     if found == 0:
         return
-    tame_mag, tame_err = np.empty(n), np.empty(n)
-    tame(mag, magerr, band_starts, tame_mag, tame_err)
-    tamed, tamed_chi2 = weighed(time, tame_mag, tame_err, band_starts)
-    deviation = math.sqrt(tamed[4][-1] * tamed_chi2 / np.sum(1 / tame_err[band_starts[n_bands - 1] :] ** 2))
-    row[FREQUENCY], row[POWER] = choose(tamed, deviation, frequencies[:found], step, 1 / baseline)
-    row[ALIASES] = alias_flags(tamed, row[FREQUENCY], row[POWER], 1 / baseline)
+    winsorized_mag, winsorized_err = np.empty(n), np.empty(n)
+    winsorize(mag, magerr, band_starts, winsorized_mag, winsorized_err)
+    winsorized, winsorized_chi2 = weighed(time, winsorized_mag, winsorized_err, band_starts)
+    deviation = math.sqrt(
+        winsorized[4][-1] * winsorized_chi2 / np.sum(1 / winsorized_err[band_starts[n_bands - 1] :] ** 2)
+    )
+    row[FREQUENCY], row[POWER] = choose(winsorized, deviation, frequencies[:found], step, 1 / baseline)
+    row[ALIASES] = alias_flags(winsorized, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
     row[FALSE_ALARM] = false_alarm_probability(time, powers[0], n_bands)
     row[TREND_POWER], beyond = beyond_trend(data, row[FREQUENCY])
@@ -225,12 +227,12 @@ def describe(
 ) -> None:
     """Measure with all epochs what the last rung's search found: `row`, features (bands, 16), profiles (bands, 23)."""
     time, mags, errors, band_starts = gather(mjd, mag, magerr, starts, n_seen, bands)
-    tame_mag, tame_err = np.empty(time.size), np.empty(time.size)
-    tame(mags, errors, band_starts, tame_mag, tame_err)
-    tamed, chi2 = weighed(time, tame_mag, tame_err, band_starts)
-    _, weight, signal, _, shares = tamed
+    winsorized_mag, winsorized_err = np.empty(time.size), np.empty(time.size)
+    winsorize(mags, errors, band_starts, winsorized_mag, winsorized_err)
+    winsorized, chi2 = weighed(time, winsorized_mag, winsorized_err, band_starts)
+    _, weight, signal, _, shares = winsorized
     row[N_EPOCHS], row[BASELINE] = time.size, time.max()
-    row[FREQUENCY], row[POWER] = measure(tamed, row[FREQUENCY], grid_of(time.max())[0], 1 / time.max())
+    row[FREQUENCY], row[POWER] = measure(winsorized, row[FREQUENCY], grid_of(time.max())[0], 1 / time.max())
     frequency = row[FREQUENCY]
     for i in range(bands.size):
         part, b, n = slice(band_starts[i], band_starts[i + 1]), bands[i], n_seen[bands[i]]
@@ -239,8 +241,8 @@ def describe(
         profiles[b, 0], profiles[b, 1] = 1 / row[PEAK_FREQUENCY], row[PEAK_POWER]
         profiles[b, 2] = row[FALSE_ALARM]
         data = (time[part], weight[part], signal[part], np.array([0, n]), np.ones(1))
-        deviation = math.sqrt(shares[i] * chi2 / np.sum(1 / tame_err[part] ** 2))
-        profile_of_tamed(data, deviation, errors[part], frequency, profiles[b, FROM_SEARCH:])
+        deviation = math.sqrt(shares[i] * chi2 / np.sum(1 / winsorized_err[part] ** 2))
+        profile_of_winsorized(data, deviation, errors[part], frequency, profiles[b, FROM_SEARCH:])
 
 
 @kernel

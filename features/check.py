@@ -12,7 +12,7 @@ LARGEST_MAGNITUDE = 100.0  # what lies outside +-100 mag is a sentinel
 LARGEST_ERROR = 100.0  # mag
 SMALLEST_SPREAD = 1e-5  # mag; single precision resolves 2e-6 at 20 mag
 SMALLEST_ERROR = 1e-6  # mag; no photometry is better, and the weights 1 / error^2 have to stay finite
-ERROR_FLOOR = 1 / 8  # of the median's power of two: no epoch weighs more than 256 ordinary ones (docs/science.md)
+ERROR_FLOOR = 1 / 8  # of the median's power of two: no epoch weighs more than 256 ordinary ones (docs/notebook.md)
 # Codes are indices into REASONS; the first is "nothing wrong".
 REASONS: tuple[str | None, ...] = (
     None,

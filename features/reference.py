@@ -159,26 +159,26 @@ def grid_frequencies(baseline: float) -> Floats:
 
 def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
     """As profile.profile_given_period."""
-    tamed, n = tame(band), band.time.size
+    winsorized_band, n = winsorized(band), band.time.size
     most = max(1, min(choice.MOST_HARMONICS, n // choice.EPOCHS_A_HARMONIC))
-    chi2, coefficients = tamed.chi2(frequency, most)
+    chi2, coefficients = winsorized_band.chi2(frequency, most)
     x = 2 * np.pi * frequency * band.time
     turns = [f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)]
     curve = np.asarray(coefficients @ np.array(turns))
     extent, level = np.ptp(curve), (curve - curve.min()) / np.ptp(curve)
     away = np.abs((frequency * (band.time - band.time[curve.argmax()]) + 0.5) % 1 - 0.5) > profile.AWAY
-    weight = 1 / tamed.magerr**2
+    weight = 1 / winsorized_band.magerr**2
     residual = np.sqrt(chi2 / np.sum(weight))
-    left = tamed.mag - curve
+    left = winsorized_band.mag - curve
     away_from_mean = (left - left.mean()) / left.std()
     variances = (coefficients**2).reshape(-1, 2).sum(axis=1)
-    trend = np.cov(band.time, tamed.mag, aweights=weight)
+    trend = np.cov(band.time, winsorized_band.mag, aweights=weight)
     return {
-        "power_1": power([tamed], frequency, 1),
-        "power_3": power([tamed], frequency, min(3, most)),
-        "power_6": power([tamed], frequency, most),
-        "power_half": power([tamed], 2 * frequency, (most + 1) // 2),
-        "power_double": power([tamed], frequency / 2, most),
+        "power_1": power([winsorized_band], frequency, 1),
+        "power_3": power([winsorized_band], frequency, min(3, most)),
+        "power_6": power([winsorized_band], frequency, most),
+        "power_half": power([winsorized_band], 2 * frequency, (most + 1) // 2),
+        "power_double": power([winsorized_band], frequency / 2, most),
         "fitted_range": extent,
         "second_depth": level[away].max(initial=0.0),
         "median_level": np.median(level),
@@ -190,18 +190,20 @@ def profile_given_period(band: Band, frequency: float) -> dict[str, float]:
         "residual_skewness": np.mean(away_from_mean**3),
         "residual_kurtosis": np.mean(away_from_mean**4) - 3,
         "residual_eta": eta(left, np.ones(n - 1, dtype=bool)),
-        "eta": eta(tamed.mag, np.ones(n - 1, dtype=bool)),
-        "eta_of_nights": eta(tamed.mag, np.diff(band.time) <= profile.NIGHTS),
+        "eta": eta(winsorized_band.mag, np.ones(n - 1, dtype=bool)),
+        "eta_of_nights": eta(winsorized_band.mag, np.diff(band.time) <= profile.NIGHTS),
         "trend_power": trend[0, 1] ** 2 / trend[0, 0] / trend[1, 1],
-        "eclipse_share": eclipse_share(tamed, frequency),
+        "eclipse_share": eclipse_share(winsorized_band, frequency),
     }
 
 
-def eclipse_share(tamed: Band, frequency: float) -> float:
+def eclipse_share(winsorized_band: Band, frequency: float) -> float:
     """As profile._eclipse_share."""
-    most = max(1, min(profile.DETAILED, tamed.time.size // choice.EPOCHS_A_HARMONIC))
+    most = max(1, min(profile.DETAILED, winsorized_band.time.size // choice.EPOCHS_A_HARMONIC))
     x = 2 * np.pi * np.arange(profile.PHASES) / profile.PHASES
-    curve = tamed.chi2(frequency, most)[1] @ np.array([f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)])
+    curve = winsorized_band.chi2(frequency, most)[1] @ np.array(
+        [f(k * x) for k in range(1, most + 1) for f in (np.cos, np.sin)]
+    )
     bright = np.quantile(curve, profile.OUTSIDE, method="higher")
     return float(np.mean(curve > bright + profile.ECLIPSED * (curve.max() - bright)))
 
@@ -231,8 +233,8 @@ def evidence(bands: list[Band], frequency: float) -> tuple[float, int]:
     return max((float(-n * np.log1p(-power(bands, frequency, m)) - 2 * m * np.log(n)), m) for m in range(1, most + 1))
 
 
-def tame(band: Band) -> Band:
-    """As winsorize.tame."""
+def winsorized(band: Band) -> Band:
+    """As winsorize.winsorize."""
     faint, middle, bright = np.quantile(band.mag, [winsorize.MIDDLE[1], 0.5, winsorize.MIDDLE[0]], method="nearest")
     half, mag = (faint - bright) / 2, band.mag
     if half > 0:

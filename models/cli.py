@@ -21,7 +21,7 @@ ERRORS_ONLY = "3"  # of what TensorFlow has to say
 
 models_app = typer.Typer(help="The networks: those of the package, and others.", no_args_is_help=True)
 registry_cli.mount(models_app)
-experiment_app = typer.Typer(help="The experiments behind docs/science.md.", no_args_is_help=True)
+experiment_app = typer.Typer(help="The experiments behind docs/results.md.", no_args_is_help=True)
 
 
 class Catalogue(StrEnum):
@@ -104,8 +104,9 @@ def transfer(
             seed=seed,
             work=work,
         )
-    _show_scores(card["scores"])
-    typer.echo(f"{card['name']} {card['version']} is in {output}; dropped classes: {card['dropped_classes'] or 'none'}")
+    if card.scores is not None:
+        _show_scores(card.scores.model_dump())
+    typer.echo(f"{card.name} {card.version} is in {output}; dropped classes: {card.dropped_classes or 'none'}")
 
 
 def evaluate(

@@ -1,6 +1,5 @@
 """The commands about the networks that streams use: those of the package, and those of a folder beside it."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,8 +42,8 @@ def list_networks(networks: Address = None) -> None:
         except ModelError as error:
             table.add_row("*" * is_active, survey, version, origin, f"cannot be used: {error}")
             continue
-        scores = network.card.get("scores", {})
-        found = (f"{scores[key]:.2f}" if key in scores else "" for key in ("macro_f1", "mcc"))
+        scores = network.card.scores
+        found = ("", "") if scores is None else (f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}")
         row = (survey, network.version, origin, " ".join(network.classes), " ".join(network.bands), *found)
         table.add_row("*" * is_active, *row)
     table.caption = "*: the one that streams use"
@@ -57,7 +56,7 @@ def show(
     networks: Address = None,
 ) -> None:
     """Print the card of a network. Example: [bold]starsieve models show asas | jq .scores[/bold]"""
-    typer.echo(json.dumps(_load(networks, survey, version).card, indent=1))
+    typer.echo(_load(networks, survey, version).card.text())
 
 
 def verify(networks: Address = None) -> None:

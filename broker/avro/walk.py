@@ -4,29 +4,40 @@ Every step is checked against the end of the data and counted, so no bytes can m
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from starsieve.broker.avro.program import (
     ARRAY,
     BYTES,
+    COLUMN,
     END,
     ENUM,
     FIXED,
     INTEGER,
     JUMP,
+    KEPT,
+    KEPT_BOOLEAN,
+    KEPT_DOUBLE,
+    KEPT_FLOAT,
+    KEPT_TEXT,
+    KEPT_WHOLE,
     LOOP,
     NULL_BRANCH,
     OPERATION,
+    ROW,
     SIZE,
+    TABLE,
     UNION,
-    Program,
 )
 from starsieve.broker.avro.schema import MAX_DEPTH
-from starsieve.features.jit import Bytes, kernel
+from starsieve.features.jit import Bytes, Integers, kernel
 
 MAX_ITEMS = 2**16  # of an array or map; the longest history seen has 777 rows, a deep field's may have some thousands
 
 #: What a walk finds: OK, or what is wrong, below zero.
-OK, SHORT, NOT_A_NUMBER, NOT_A_BRANCH, NOT_A_SYMBOL, NOT_A_LENGTH, TOO_MANY_ITEMS, TOO_MANY_VALUES = range(0, -8, -1)
+(OK, SHORT, NOT_A_NUMBER, NOT_A_BRANCH, NOT_A_SYMBOL, NOT_A_LENGTH, TOO_MANY_ITEMS, TOO_MANY_VALUES, FULL) = range(
+    0, -9, -1
+)
 MEANING = {
     SHORT: "the data end inside of a value",
     NOT_A_NUMBER: "a number of more than 64 bits",
@@ -37,28 +48,38 @@ MEANING = {
     TOO_MANY_VALUES: "too many values",
 }
 
+#: In a cell: no value. As a float it is a NaN, of bits that no arithmetic makes.
+MISSING = 0x7FF8_0000_4E55_4C4C
+FIRST, N_ROWS, LAST = range(3)  # columns of a walk's `rows`
+
+Code = NDArray[np.int32]
+
 
 @kernel
-def walk(  # noqa: C901, PLR0912 - an instruction, a branch
-    program: Program, data: Bytes, at: int, max_values: int
+def walk(  # noqa: C901, PLR0912, PLR0915 - an instruction, a branch
+    code: Code, data: Bytes, at: int, max_values: int, cells: Integers, rows: Integers
 ) -> tuple[int, int, int]:
     """Walks over one record.
 
     Args:
-        program: of the schema, see `program.compiled`.
+        code: of the schema, see `program.compiled`.
         data: a block, unpacked.
         at: where in it the record begins.
         max_values: how many values it may have; numbers, texts, nulls, records, arrays and their ends count as one.
+        cells: filled with what is kept, a row of a table behind the other: integers, booleans as 0 and 1, floats by
+            their bits, texts as `place << 32 | length`, and MISSING for what is null.
+        rows: shape (tables, 3), all zeros; filled: where in `cells` a table's rows begin, how many there are, and where
+            the last one begins.
 
     Returns:
         What was found (OK, or what is wrong: see MEANING), the place behind the record (or of the value that is wrong),
         and how many values it has.
     """
     left, items = np.zeros(MAX_DEPTH + 1, np.int64), np.zeros(MAX_DEPTH + 1, np.int64)  # by depth in arrays
-    step, depth, values, start = 0, 0, 0, at
-    while step < program.shape[0] and at >= 0:
-        operation, null_branch = program[step, OPERATION], program[step, NULL_BRANCH]
-        size, end = program[step, SIZE], program[step, END]
+    step, depth, values, used, start = 0, 0, 0, 0, at
+    while step < code.shape[0] and at >= 0:
+        operation, null_branch = code[step, OPERATION], code[step, NULL_BRANCH]
+        size, end, table = code[step, SIZE], code[step, END], code[step, TABLE]
         start, present = at, True
         values += 1
         if values > max_values:
@@ -81,12 +102,25 @@ def walk(  # noqa: C901, PLR0912 - an instruction, a branch
             length, at = _number(data, at)
             at = _skip(data, at, length)
             step += 1
+        elif operation >= KEPT:
+            value, at = _kept(data, at, operation)
+            cells[rows[table, LAST] + code[step, COLUMN]] = value
+            step += 1
         elif operation == ENUM:
             _, at = _choice(data, at, size, NOT_A_SYMBOL)
             step += 1
         elif operation == UNION:
             branch, at = _choice(data, at, size, NOT_A_BRANCH)
             step += 1 + branch
+        elif operation == ROW:
+            if size > cells.size - used:
+                return FULL, start, values
+            cells[used : used + size] = MISSING
+            rows[table, FIRST] = used if rows[table, N_ROWS] == 0 else rows[table, FIRST]
+            rows[table, LAST] = used
+            rows[table, N_ROWS] += 1
+            used += size
+            step += 1
         elif operation == ARRAY:
             depth += 1
             left[depth], items[depth] = 1, 0
@@ -109,6 +143,35 @@ def walk(  # noqa: C901, PLR0912 - an instruction, a branch
 
 # What follows starts at a place in the data, and returns the place behind, or what is wrong; if something is wrong
 # already, it stays so.
+
+
+@kernel
+def _kept(data: Bytes, at: int, operation: int) -> tuple[int, int]:
+    """A value as it stands in a cell."""
+    if operation == KEPT_TEXT:
+        length, at = _number(data, at)
+        return at << 32 | length, _skip(data, at, length)
+    if operation == KEPT_DOUBLE:
+        return _bits(data, at, 8), _skip(data, at, 8)
+    if operation == KEPT_BOOLEAN:
+        return int(_bits(data, at, 1) != 0), _skip(data, at, 1)
+    if operation == KEPT_FLOAT:
+        single = np.uint32(_bits(data, at, 4)).view(np.float32)
+        return int(np.float64(single).view(np.int64)), _skip(data, at, 4)
+    value, at = _number(data, at)
+    if operation == KEPT_WHOLE:
+        value = int(np.float64(value).view(np.int64))
+    return value, at
+
+
+@kernel
+def _bits(data: Bytes, at: int, size: int) -> int:
+    """An integer of so many bytes, the lowest first; 0 if there are not so many."""
+    bits = np.uint64(0)
+    if at >= 0 and size <= data.size - at:
+        for place in range(size):
+            bits |= np.uint64(data[at + place]) << np.uint64(8 * place)
+    return int(np.int64(bits))
 
 
 @kernel

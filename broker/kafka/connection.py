@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -16,6 +16,8 @@ from starsieve.features.tools.errors import CommandError
 
 #: How long a command waits for Kafka: with all else, an absent one is told of within 10 s.
 CONNECT_S = 5
+
+T = TypeVar("T")
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION,
@@ -90,6 +92,18 @@ def reason_of(error: BaseException) -> str:
     return error.args[0].str() if isinstance(error, KafkaException) else str(error)
 
 
+def served(poll: Callable[[float], T], timeout_s: float) -> T:
+    """What a client's `poll` gives; Ctrl-C is always KeyboardInterrupt, and a fatal error KafkaException.
+
+    confluent-kafka 2.16 loses a KeyboardInterrupt that hits a callback, and calls further callbacks with either raised:
+    SystemError then.
+    """
+    try:
+        return poll(timeout_s)
+    except SystemError as error:
+        raise (error.__cause__ or KeyboardInterrupt()) from None
+
+
 class Complaints:
     """What a client tells beside its calls of the connections that it cannot make; served while its `poll` is called.
 
@@ -119,9 +133,9 @@ class Complaints:
             server, reason, _ = _told(error.str())
             self._note(server, reason, error.code(), refused=refuses(error) or error.fatal())
 
-    def fail(self, error: Exception) -> None:
-        """What confluent-kafka raises after a fatal error, out of `poll` or of whatever callback is next."""
-        self.refusal = f"Kafka's client gave up: {reason_of(error.__cause__ or error)}"
+    def fail(self, error: KafkaException) -> None:
+        """A fatal error, which `poll` raises in place of telling it."""
+        self.refusal = f"Kafka's client gave up: {reason_of(error)}"
 
     def log(self, _level: int, text: str, *arguments: object) -> None:
         """A log line of the client: what goes wrong comes as an error too."""

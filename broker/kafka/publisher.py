@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import structlog
@@ -178,8 +178,9 @@ def _served(producer: Producer) -> Iterator[None]:
     done = threading.Event()
 
     def serve() -> None:
-        while not done.is_set():
-            producer.poll(_POLL_S)
+        with suppress(KafkaException, SystemError):  # a fatal error comes out of poll too; the call that blocks has it
+            while not done.is_set():
+                producer.poll(_POLL_S)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ from starsieve.broker.simulate.observed import (
     to_flux,
 )
 from starsieve.broker.simulate.stars import draw_star
-from starsieve.broker.surveys.barycentre import MJD0
+from starsieve.features.photometry import MJD0
 
 FIRST_NIGHT_MJD = 61000
 _WEATHER, _SKY, _STARS = range(3)  # separate random numbers for each

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from starsieve.broker.surveys.barycentre import MJD0, barycentric
+from starsieve.broker.surveys.barycentre import barycentric
+from starsieve.features.photometry import HALF_EXPOSURE_DAYS, MJD0
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 #: ZTF's filter numbers (`fid`).
 FID_G, FID_R, FID_I = 1, 2, 3
-EXPOSURE_S = 30.0
 #: The magnitude of a star whose flux is 1.
 FLUX_MAG = 25.0
 #: An alert is issued where |flux - reference| exceeds so many standard errors.
 ALERT_SIGMA = 5.0
-_DAY_S = 86400.0
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -86,12 +85,12 @@ def exposure_start(mjd: Array, ra: float, dec: float) -> Array:
     middle = mjd.copy()
     for _ in range(3):  # the Earth moves 1e-4 of the speed of light: each round gains four digits
         middle -= barycentric(middle, ra, dec) - mjd
-    return middle + MJD0 - EXPOSURE_S / 2 / _DAY_S
+    return middle + MJD0 - HALF_EXPOSURE_DAYS
 
 
 def barycentric_middle(jd: Array, ra: float, dec: float) -> Array:
     """The inverse of `exposure_start`: barycentric mid-exposure times (TDB, MJD), shape (n,)."""
-    return barycentric(jd - MJD0 + EXPOSURE_S / 2 / _DAY_S, ra, dec)
+    return barycentric(jd - MJD0 + HALF_EXPOSURE_DAYS, ra, dec)
 
 
 def to_flux(mag: Array) -> Array:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from starsieve.broker.simulate import container
 from starsieve.broker.simulate.container import Row
-from starsieve.broker.simulate.observed import EXPOSURE_S, FID_G, FID_I, FID_R, FLUX_MAG, ObservedStar, to_mag
+from starsieve.broker.simulate.observed import FID_G, FID_I, FID_R, FLUX_MAG, ObservedStar, to_mag
 from starsieve.broker.simulate.stamps import stamp
+from starsieve.features.photometry import EXPOSURE_S, MAG_PER_RELATIVE_FLUX
 
 PUBLISHER = "starsieve simulate"
 HISTORY_D = 30.0
@@ -22,7 +23,6 @@ _NIGHTS_IN_PID = 9000  # a pid has four digits for the night; those of real star
 _UNIX_EPOCH_JD = 2440587.5
 _PIXEL_ARCSEC = 1.01
 _ASTROMETRY_ARCSEC = 0.1
-_MAG_PER_RELATIVE_FLUX = 2.5 / math.log(10)
 _LETTER = {FID_G: "g", FID_R: "r", FID_I: "i"}
 _ZERO_POINT = {FID_G: 26.2, FID_R: 26.3, FID_I: 25.7}
 # What photometry and classification have no use for: typical values, the same in every packet.
@@ -148,7 +148,7 @@ class PacketWriter:
         reference = float(star.reference[index])
         difference, error = float(star.flux[index] - reference), float(star.flux_error[index])
         magpsf = float(to_mag(np.abs(difference)))
-        sigmapsf = _MAG_PER_RELATIVE_FLUX * error / abs(difference)
+        sigmapsf = MAG_PER_RELATIVE_FLUX * error / abs(difference)
         magap = magpsf + rng.normal(0.0, sigmapsf)
         offset_ra, offset_dec = rng.normal(0.0, _ASTROMETRY_ARCSEC, 2)
         rb, drb = (0.05, 0.5) if star.bogus[index] else (0.6, 1.0), (0.0, 0.3) if star.bogus[index] else (0.85, 1.0)

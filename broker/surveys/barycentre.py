@@ -6,7 +6,8 @@ import erfa
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-MJD0 = 2400000.5
+from starsieve.features.photometry import MJD0
+
 #: The years that the ephemeris table covers, 1990 to 2060; an exposure outside of them is nonsense.
 FIRST_MJD, LAST_MJD = 47892, 73459
 _DAY_S = 86400.0

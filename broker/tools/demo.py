@@ -110,7 +110,7 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
     with embedded_kafka() as address, embedded_redis() as redis:
         settings = Settings(
             survey="ztf",  # all of them given, so that the environment has no say
-            min_epochs=20,
+            min_epochs=None,
             output_format="starsieve",
             networks=None,
             worker="demo",

@@ -4,7 +4,6 @@ Run by `make networks`, behind the training, as it needs the stream's decoder: p
 """
 
 import csv
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from starsieve.broker.surveys import Alert
 from starsieve.broker.surveys.packets import decode
 from starsieve.models.judging import report
 from starsieve.models.serving import registry
-from starsieve.models.serving.classifier import CARD, Classifier
+from starsieve.models.serving.classifier import Classifier
 
 CATALOGUES = ("CSDR1", "SSS", "GCVS")  # columns x_* (class) and p_* (period): Catalina north and south, and the GCVS
 # SIMBAD types that correspond to a class of the network; its others (Star, Radio, Candidate_..., ...) do not.
@@ -96,8 +95,8 @@ def main() -> None:
     folder = registry.WEIGHTS / "ztf"
     classifier = Classifier(folder)
     data = Path(os.environ.get("STARSIEVE_DATA", "../shared/data"))
-    card = classifier.card | {"known_packets": known_packets(data / "alerts", classifier)}
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    card = classifier.card.model_copy(update={"known_packets": known_packets(data / "alerts", classifier)})
+    card.write(folder)
     report.write_text(folder, card)
 
 

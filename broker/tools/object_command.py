@@ -7,6 +7,7 @@ from typing import Literal
 import typer
 from rich.console import Console
 
+from starsieve.broker.process import least_epochs
 from starsieve.broker.redis_client import connect
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves
@@ -36,7 +37,8 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
             return
     classifier = one_object.network_in_use(settings)
     warm_up()
-    (outcome,) = found.as_of([one_object.last_mjd(found.epochs)], classifier, settings.min_epochs)
+    min_epochs = least_epochs(classifier, settings.min_epochs)
+    (outcome,) = found.as_of([one_object.last_mjd(found.epochs)], classifier, min_epochs)
     if form == "json":
         typer.echo(one_object.as_json(found, outcome, classifier))
     elif form == "text":
@@ -44,7 +46,7 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
     if plot is not None:
         from starsieve.broker.tools import object_plot  # noqa: PLC0415 - an extra
 
-        over_time = one_object.history(found, classifier, settings.min_epochs)
+        over_time = one_object.history(found, classifier, min_epochs)
         object_plot.draw(plot, found, outcome, classifier, *over_time)
         typer.echo(f"picture: {plot}", err=True)
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from starsieve.broker.kafka.connection import Complaints, reason_of, refuses
+from starsieve.broker.kafka.connection import Complaints, reason_of, refuses, served
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
 from starsieve.broker.settings import KafkaSettings
 
@@ -119,8 +119,8 @@ def _poll_until(producer: Producer, when: float, heard: Complaints) -> None:
 
 def _poll(producer: Producer, timeout_s: float, heard: Complaints) -> None:
     try:
-        producer.poll(timeout_s)
-    except (KafkaException, SystemError) as error:
+        served(producer.poll, timeout_s)
+    except KafkaException as error:
         heard.fail(error)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from starsieve.broker.avro import reader
-from starsieve.broker.kafka.connection import CONNECT_S, Complaints, connect, reason_of
+from starsieve.broker.kafka.connection import CONNECT_S, Complaints, connect, reason_of, served
 from starsieve.broker.outputs.message import CLASSIFIED
 from starsieve.broker.settings import KafkaSettings
 from starsieve.broker.surveys import AlertError
@@ -85,7 +85,7 @@ class Topic:
         last = time.monotonic()
         try:
             while (count is None or self.ours < count) and (idle_s is None or time.monotonic() - last < idle_s):
-                message = self._consumer.poll(_POLL_S)
+                message = served(self._consumer.poll, _POLL_S)
                 if message is None:
                     self._heard.raise_refusal()
                 elif error := message.error():

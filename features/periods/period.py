@@ -19,7 +19,7 @@ from starsieve.features.periods.aliases import alias_names
 HARMONIC_TOLERANCE = 0.02  # relative; what is further from a whole multiple is not related
 CERTAIN = 1e-6  # false-alarm probability from which a period is weak
 FEW_CYCLES = 3.0  # below, nothing has been seen to repeat
-TRUST = ("FIRM", "DISPUTED", "FEW_CYCLES", "ALIASED", "WEAK")  # docs/science.md has how many of each are right
+TRUST = ("FIRM", "DISPUTED", "FEW_CYCLES", "ALIASED", "WEAK")  # docs/results.md has how many of each are right
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from starsieve.features.jit import Data, Floats, kernel
 from starsieve.features.periods.grid import SHORTEST_PERIOD
 from starsieve.features.periods.harmonics import turns
 
-TREND = 4  # degree of the polynomial that stands for a smooth trend; 3 leaves more of slow variables (docs/science.md)
+TREND = 4  # degree of the polynomial that stands for a smooth trend; 3 leaves more of slow variables (docs/notebook.md)
 HARMONICS = 4  # of a period, the strongest of which shows that it is there: the second of an eclipsing binary
 SMALLEST_NORM = 1e-8  # of the times' span; below it rounding decides
 SINGULAR = 1e-9  # determinant of a sinusoid's normal equations, at most 1/4, below which the trend leaves nothing of it

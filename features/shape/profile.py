@@ -1,7 +1,7 @@
 """How well the period explains the light curve, and what shape it gives it: numbers beside the 16 published features.
 
 The published features say little of how sure the period is, nothing of what it leaves, and three harmonics little of
-eclipses. With these numbers beside them, a forest tells the classes of five surveys better (docs/science.md).
+eclipses. With these numbers beside them, a forest tells the classes of five surveys better (docs/notebook.md).
 """
 
 import math
@@ -12,7 +12,7 @@ from starsieve.features.jit import Data, Floats, kernel
 from starsieve.features.periods.choice import EPOCHS_A_HARMONIC, MOST_HARMONICS
 from starsieve.features.periods.harmonics import curve_of, harmonic_power, nested_powers, turns
 from starsieve.features.periods.search import weighed
-from starsieve.features.shape.winsorize import tame
+from starsieve.features.shape.winsorize import winsorize
 
 PROFILE: tuple[str, ...] = (
     "peak_period",  # days, of the highest peak of the single-harmonic periodogram
@@ -123,14 +123,14 @@ def _residual_moments(residual: Floats, out: Floats) -> None:
 def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: float, out: Floats) -> None:
     """Fill `out` (20,), PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
     n = time.size
-    tame_mag, tame_err, starts = np.empty(n), np.empty(n), np.array([0, n])
-    tame(mag, magerr, starts, tame_mag, tame_err)
-    data, chi2 = weighed(time, tame_mag, tame_err, starts)
-    profile_of_tamed(data, math.sqrt(chi2 / np.sum(1 / tame_err**2)), magerr, frequency, out)
+    winsorized_mag, winsorized_err, starts = np.empty(n), np.empty(n), np.array([0, n])
+    winsorize(mag, magerr, starts, winsorized_mag, winsorized_err)
+    data, chi2 = weighed(time, winsorized_mag, winsorized_err, starts)
+    profile_of_winsorized(data, math.sqrt(chi2 / np.sum(1 / winsorized_err**2)), magerr, frequency, out)
 
 
 @kernel
-def profile_of_tamed(data: Data, deviation: float, magerr: Floats, frequency: float, out: Floats) -> None:
+def profile_of_winsorized(data: Data, deviation: float, magerr: Floats, frequency: float, out: Floats) -> None:
     """As `profile_given_period`, of one band with its outliers pulled in and that standard deviation (magnitudes)."""
     time, weight, signal, _, _ = data
     n = time.size

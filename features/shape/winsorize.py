@@ -16,8 +16,10 @@ def _at_fraction(ordered: Floats, fraction: float) -> float:
 
 
 @kernel
-def tame(mag: Floats, magerr: Floats, band_starts: Integers, tame_mag: Floats, tame_err: Floats) -> None:
-    """Fill `tame_mag` and `tame_err` (n,), band by band."""
+def winsorize(
+    mag: Floats, magerr: Floats, band_starts: Integers, winsorized_mag: Floats, winsorized_err: Floats
+) -> None:
+    """Fill `winsorized_mag` and `winsorized_err` (n,), band by band."""
     for band in range(band_starts.size - 1):
         a, b = band_starts[band], band_starts[band + 1]
         ordered = np.sort(mag[a:b])
@@ -29,5 +31,5 @@ def tame(mag: Floats, magerr: Floats, band_starts: Integers, tame_mag: Floats, t
         mean = np.sum(weight * mag[a:b]) / np.sum(weight)
         floor = ERROR_FLOOR**2 * np.sum(weight * (mag[a:b] - mean) ** 2) / np.sum(weight)
         for i in range(a, b):
-            tame_mag[i] = max(brightest, min(faintest, mag[i]))
-            tame_err[i] = np.sqrt(magerr[i] ** 2 + floor)
+            winsorized_mag[i] = max(brightest, min(faintest, mag[i]))
+            winsorized_err[i] = np.sqrt(magerr[i] ** 2 + floor)

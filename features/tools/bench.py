@@ -35,7 +35,12 @@ STARS_PER_KIND = 8
 FIRST, LAST = 30, 400  # epochs of the stream
 FIRST_OF_TWO = 60  # epochs in two bands together
 TOLERANCE = 0.01  # relative, of a right period
-FIRST_CALL = "import features, numpy as n; t = n.arange(50.0); features.update(None, t, n.sin(t), 0.1 + 0 * t)"
+FIRST_CALL = """
+import numpy as n
+from starsieve import features
+t = n.arange(50.0)
+features.update(None, t, n.sin(t), 0.1 + 0 * t)
+"""
 
 
 def _milliseconds(function: Callable[[], Any]) -> float:

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve.features.periods.grid import LONGEST_BASELINE
+from starsieve.features.photometry import MAGNITUDES, MAX_MAGERR
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Strings = NDArray[np.str_]
 
-MAGNITUDES = (-2.0, 30.0)
-LARGEST_ERROR = 1.0  # mag
 NO_USABLE_EPOCHS = "no_usable_epochs"  # why an object or a light curve of which nothing is left has no features
 
 
@@ -122,7 +121,7 @@ def believable(owner: Ints, mjd: Floats, mag: Floats, magerr: Floats) -> Flags:
     star does not depend on what else is in its folder.
     """
     real = (mag > MAGNITUDES[0]) & (mag < MAGNITUDES[1])
-    sane = np.isfinite(mjd) & real & (magerr > 0) & (magerr < LARGEST_ERROR)
+    sane = np.isfinite(mjd) & real & (magerr > 0) & (magerr < MAX_MAGERR)
     order = np.flatnonzero(sane)
     order = order[np.lexsort((mjd[order], owner[order]))]
     of_sane, times = owner[order], mjd[order]

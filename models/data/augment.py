@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.lightcurves import LightCurves
-from starsieve.models.data.tables import MIN_EPOCHS
 
 THINNED, CUT = 0.5, 0.8  # up to here of all light curves are thinned, then cut short; the rest keep every epoch
 NOISE = 1.0  # largest added noise, in units of an epoch's own error
 
 
-def worsened(curves: LightCurves, seed: int) -> LightCurves:
+def augmented(curves: LightCurves, seed: int) -> LightCurves:
     """Every light curve thinned at random or cut to its first epochs (at least MIN_EPOCHS of them), with noise added.
 
     The number of epochs that stay is log-uniform, so that the first tens of epochs are seen as often as hundreds.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from starsieve import features
 from starsieve.features import caches
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder, replacing
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
@@ -17,7 +18,6 @@ from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-MIN_EPOCHS = 20  # of a band, as in the stream
 TOO_FEW_EPOCHS = "too_few_epochs"
 
 
@@ -30,7 +30,7 @@ class Table:
     owner: Ints  # (r,) index of the object
     epochs: Ints  # (r,)
     features: Floats  # (r, 39), in the order of scaling.COLUMNS
-    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones worsened in several ways
+    view: Ints  # (r,) 0 for light curves as they are, 1, 2, ... for the same ones augmented in several ways
     reason: npt.NDArray[np.str_]  # (n,) why the object has no row; "" where it has
     band: npt.NDArray[np.str_]  # (r,)
 
@@ -51,7 +51,7 @@ class Table:
         )
 
     def own(self) -> "Table":
-        """Without the worsened views."""
+        """Without the augmented views."""
         rows = self.view == 0
         parts = (self.owner[rows], self.epochs[rows], self.features[rows], self.view[rows])
         return Table(self.object_id, self.label, *parts, self.reason, self.band[rows])

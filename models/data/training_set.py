@@ -32,13 +32,13 @@ def training_set(
     cache: Path | None = None,
     threads: int = 1,
 ) -> TrainingSet:
-    """Features of light curves as they are and in `views` worsened forms; labels "" are left out.
+    """Features of light curves as they are and in `views` augmented forms; labels "" are left out.
 
-    View 0, 1, ... is worsened by the seed 0, 1, ... in every training, so that its features are computed once.
+    View 0, 1, ... is augmented by the seed 0, 1, ... in every training, so that its features are computed once.
     """
     own = tables.extract(curves, cache=cache, threads=threads)
-    worse = (augment.worsened(curves, seed=view) for view in range(views))
-    seen = [own, *(tables.extract(view, cache=cache, threads=threads) for view in worse)]
+    more = (augment.augmented(curves, seed=view) for view in range(views))
+    seen = [own, *(tables.extract(view, cache=cache, threads=threads) for view in more)]
     good = (own.reason == "") & (own.label != "")
     learnable = _of_common_classes(own.label, good)
     repeated = _repeated(curves, learnable)

@@ -1,1 +1,1 @@
-"""The comparisons of docs/science.md, the published method among them."""
+"""The comparisons of docs/results.md, the published method among them."""

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from joblib import Parallel, delayed
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.lightcurves import LightCurves
-from starsieve.models.data.tables import MIN_EPOCHS, cached
+from starsieve.models.data.tables import cached
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 
 from starsieve.features import FEATURES
 from starsieve.features.caches import code_of
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder, need
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves, content
@@ -55,7 +56,7 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 class Setup:
     """One survey, and what the methods start from."""
 
-    full: Table  # with worsened views
+    full: Table  # with augmented views
     own: Table
     light_curve: Floats  # features of the light-curve package, for the rows of own
     ogle3: Source
@@ -122,7 +123,7 @@ def _content(setup: Setup, published: Path) -> str:
 
 def _other_features(curves: LightCurves, table: Table, features: Path, threads: int) -> Floats:
     """The light-curve package's features for the rows of a table made of some of these light curves."""
-    rows = np.flatnonzero(curves.epochs >= tables.MIN_EPOCHS)
+    rows = np.flatnonzero(curves.epochs >= MIN_EPOCHS)
     everything = tables.extract(curves, cache=features, threads=threads)
     if len(everything.owner) != len(rows):
         raise ModelError("light curves without our features in the experiment: the forests would not see the same ones")

@@ -1,9 +1,21 @@
-"""Sections that only the card of the ZTF network has: each from what card.json says under its key to lines of text."""
+"""Sections that only the card of the ZTF network has, each from what the card says to lines of text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-Section = Callable[[Any], list[str]]
+from starsieve.models.serving.card import Card, Scores
+
+
+def sections(card: Card) -> Iterator[list[str]]:
+    """Those of what a card has."""
+    if card.class_mix is not None:
+        yield _class_mix(card.class_mix)
+    if card.scores_in_stream is not None:
+        yield _in_stream(card.scores_in_stream)
+    if card.real_sources_called_periodic is not None:
+        yield _called_periodic(card.real_sources_called_periodic)
+    if card.known_packets is not None:
+        yield _known_packets(card.known_packets)
 
 
 def _class_mix(mix: Mapping[str, float]) -> list[str]:
@@ -11,13 +23,11 @@ def _class_mix(mix: Mapping[str, float]) -> list[str]:
     return [f"Probabilities are calibrated for this mix of sources: {shares}."]
 
 
-def _in_stream(scores: Mapping[str, Any]) -> list[str]:
-    found = " ".join(
-        f"{name} {s['recall']:.2f} of {s['n']}," for name, s in scores["per_class"].items() if s["n"]
-    ).rstrip(",")
+def _in_stream(scores: Scores) -> list[str]:
+    found = ", ".join(f"{name} {one.recall:.2f} of {one.n}" for name, one in scores.per_class.items() if one.n)
     return [
-        f"Scores of {scores['of']} (one band): accuracy {scores['accuracy']:.3f}, MCC {scores['mcc']:.3f}, calibration "
-        f"error {scores['ece']:.3f}, {scores['n']} stars. Share found of each class: {found}."
+        f"Scores of {scores.of} (one band): accuracy {scores.accuracy:.3f}, MCC {scores.mcc:.3f}, calibration "
+        f"error {scores.ece:.3f}, {scores.n} stars. Share found of each class: {found}."
     ]
 
 
@@ -69,11 +79,3 @@ def _known_packets(known: Mapping[str, Any]) -> list[str]:
 
 def _listed(values: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-
-
-SECTIONS: dict[str, Section] = {
-    "class_mix": _class_mix,
-    "scores_in_stream": _in_stream,
-    "real_sources_called_periodic": _called_periodic,
-    "known_packets": _known_packets,
-}

@@ -15,6 +15,7 @@ from starsieve.models.data import splits, tables
 from starsieve.models.data.tables import Table
 from starsieve.models.judging import judging, report
 from starsieve.models.recipes.references import reference_of
+from starsieve.models.serving.card import Card
 from starsieve.models.serving.taxonomy import RESIDUAL
 from starsieve.models.training import ensemble, write
 from starsieve.models.training.ensemble import Recipe, Trained
@@ -56,7 +57,7 @@ def assembled(made: synthesis.LightCurves) -> LightCurves:
 
 def save(
     trained: Trained, output: Path, name: str, bands: tuple[str, ...], table: Table, notes: dict[str, Any]
-) -> dict[str, Any]:
+) -> Card:
     """Writes a network, with its scores on training objects, each by a member that had not seen it; gives its card."""
     answers = ensemble.unseen(trained, table)
     scores = {"of": "training objects, each by the member and the calibration that had not seen it"}

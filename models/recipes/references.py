@@ -3,7 +3,6 @@
 `python -m starsieve.models.recipes.references` makes that of the shipped ZTF network, without a training.
 """
 
-import json
 import os
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from starsieve.models.data.tables import Table, default_cache
 from starsieve.models.judging import judging
 from starsieve.models.serving import drift, registry
-from starsieve.models.serving.classifier import CARD, Classifier
+from starsieve.models.serving.classifier import Classifier
 from starsieve.models.serving.drift import Reference
 from starsieve.models.serving.scaling import COLUMNS, Scaler
 
@@ -53,8 +52,7 @@ def main() -> None:
     work = Work(default_cache(), 1, lambda *_: None)
     judged = ztf.held_out_stars(data, seed=0, work=work)
     reference = ztf.reference(judged, classifier.scaler, classifier.classes, judging.answers(classifier, judged))
-    card = classifier.card | {"drift": reference.to_json()}
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    classifier.card.model_copy(update={"drift": reference.to_json()}).write(folder)
 
 
 if __name__ == "__main__":

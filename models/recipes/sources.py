@@ -12,8 +12,8 @@ from starsieve.models import ModelError, synthesis
 from starsieve.models.data import tables
 from starsieve.models.recipes import building
 from starsieve.models.recipes.building import OURS, Work
-from starsieve.models.serving import registry, scaling
-from starsieve.models.serving.classifier import CARD, read_card
+from starsieve.models.serving import registry
+from starsieve.models.serving.card import Card
 from starsieve.models.training import ensemble
 from starsieve.models.training.ensemble import Recipe, Source, Trained
 from starsieve.models.training.fit import Schedule
@@ -29,9 +29,9 @@ ORIGIN = (
 
 def train(name: str, data: Path, output: Path, *, objects: int, seed: int, work: Work) -> None:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
-    catalog = synthesis.read_catalog(data / "catalogs")
+    catalogue = synthesis.read_catalogue(data / "catalogs")
     check_folder(output)
-    curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalog, objects, seed)))
+    curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalogue, objects, seed)))
     with work.telling("features"):
         table = tables.extract(curves, cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))
@@ -54,20 +54,22 @@ def own(folder: Path | None = None) -> Source:
     Raises ModelError if there is none.
     """
     folder = folder or registry.WEIGHTS / "ogle3"
-    card = read_card(folder / CARD)
+    card = Card.read(folder)
     try:
         with np.load(folder / WEIGHTS) as arrays:
             weights = {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, BadZipFile) as error:
         raise ModelError(f"{folder} holds no weights to start from: {error}") from error
-    architecture = Architecture(**{**card["architecture"], "hidden": tuple(card["architecture"]["hidden"])})
+    if card.architecture is None:
+        raise ModelError(f"{folder} holds no network to start from: its card names no architecture")
+    architecture = Architecture(**card.architecture.model_dump())
 
     def load(network: keras.Model) -> None:
         for layer in network.layers:
             if layer.weights and not layer.name.startswith(HEAD):
                 layer.set_weights([weights[f"{layer.name}/{number}"] for number in range(len(layer.weights))])
 
-    return Source(scaling.from_json(card["scaler"]), architecture, load)
+    return Source(card.scaler.made(), architecture, load)
 
 
 def save_weights(trained: Trained, folder: Path) -> None:

@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.commands import check_folder
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
@@ -15,6 +15,7 @@ from starsieve.models.data import splits, tables, training_set
 from starsieve.models.data.tables import Table
 from starsieve.models.recipes import building, sources, upsilont
 from starsieve.models.recipes.building import OURS, Work
+from starsieve.models.serving.card import Card
 from starsieve.models.training import ensemble
 from starsieve.models.training.ensemble import Recipe, Source, Trained
 from starsieve.models.training.fit import Schedule
@@ -23,9 +24,9 @@ from starsieve.models.training.network import PUBLISHED
 UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
 SCRATCH_RATE, TRANSFER_RATE = 2e-3, 1e-3  # of the body
 STEPS, MIN_STEPS = 10, 300  # times the square root of the rows; twice as many are no better
-# Few rows are learned better with more dropout, longer, and closer to the source (docs/science.md).
+# Few rows are learned better with more dropout, longer, and closer to the source (docs/notebook.md).
 FEW_ROWS, DROPOUT_OF_FEW, LONGER_FOR_FEW, TRANSFER_RATE_OF_FEW = 10_000, 0.3, 2, 4e-4
-POINTS_IN_VIEWS = 12_000_000  # more points than this in worsened views cost more time than they bring
+POINTS_IN_VIEWS = 12_000_000  # more points than this in augmented views cost more time than they bring
 MAX_VIEWS = 12
 MIN_CLASSES = 2
 
@@ -41,7 +42,7 @@ def transfer(
     seed: int,
     work: Work,
     origin: str | None = None,
-) -> dict[str, Any]:
+) -> Card:
     """Transfers to the labelled light curves of a folder, or to a fraction of them; writes the network, gives its card.
 
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
@@ -57,7 +58,7 @@ def transfer(
     if len(np.unique(full.table.label)) < MIN_CLASSES:
         raise ModelError(
             f"{data} has too few labelled light curves to learn from: a class needs {splits.MIN_CLASS_OBJECTS} objects "
-            f"with {tables.MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
+            f"with {MIN_EPOCHS} epochs in a band, and a network needs {MIN_CLASSES} classes"
         )
     table = full.table
     if fraction < 1:
@@ -100,7 +101,7 @@ def recipe(rows: int, source: Source | None) -> Recipe:
 
 
 def views(curves: LightCurves) -> int:
-    """How many worsened views of these light curves training sees."""
+    """How many augmented views of these light curves training sees."""
     return int(np.clip(POINTS_IN_VIEWS // max(len(curves.mjd), 1), 1, MAX_VIEWS))
 
 

@@ -67,7 +67,7 @@ SIMULATED = (
 
 
 def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
-    """Trains on stars that are not held out and judges on those that are; see models.splits.held_out."""
+    """Trains on stars that are not held out and judges on those that are; see splits.held_out."""
     learned, kept = _stars(data)
     table = _table(
         [
@@ -127,8 +127,8 @@ def _table(parts: Iterable[LightCurves], work: Work) -> Table:
 
 def _stars(data: Path) -> tuple[list[str], list[str]]:
     """The stars and quasars to learn from, and those that are held out."""
-    catalog = synthesis.read_catalog(data / "catalogs")
-    names: list[str] = [*catalog.object_id.tolist(), *catalog.quasar_id.tolist()]
+    catalogue = synthesis.read_catalogue(data / "catalogs")
+    names: list[str] = [*catalogue.object_id.tolist(), *catalogue.quasar_id.tolist()]
     for survey in ORIGINALS:
         names += read_objects(data / "lightcurves" / survey).object_id.tolist()
     kept = [splits.held_out(name) for name in names]

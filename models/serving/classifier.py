@@ -1,23 +1,19 @@
 """Classification with a shipped network through LiteRT: no TensorFlow, the same answer in every batch."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter
 
 from starsieve.models import ModelError
-from starsieve.models.serving import drift, familiarity, scaling
-from starsieve.models.serving.calibration import SMALLEST, Calibration
+from starsieve.models.serving import drift
+from starsieve.models.serving.calibration import SMALLEST
+from starsieve.models.serving.card import CARD, Card
 from starsieve.models.serving.scaling import COLUMNS
 
 NETWORK = "network.tflite"
-CARD = "card.json"
-# What an answer depends on beside the network.
-DECIDES = ("classes", "class_ids", "bands", "min_epochs", "features", "scaler", "familiarity", "calibration")
 MISSING_NUMBER = "missing_number"  # why an object has no answer: none of its bands has all that the network looks at
 SAME_ANSWER = 1e-3  # of a probability: processors differ in their last digits, a damaged network in its first
 CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
@@ -31,25 +27,19 @@ class Classifier:
 
         Raises ModelError where they are missing, damaged, or made for other features.
         """
-        self.card = read_card(folder / CARD)
-        network = _read_network(folder / NETWORK, self.card["sha256"])
-        if self.card["version"] != version_of(self.card):
+        self.card = Card.read(folder)
+        network = _read_network(folder / NETWORK, self.card.sha256)
+        if self.card.version != self.card.right_version():
             raise ModelError(f"{folder / CARD} has been changed: reinstall or rebuild the network")
-        if tuple(self.card["features"]) != COLUMNS:
+        if self.card.features != COLUMNS:
             raise ModelError(f"{folder} was made for other features than this version computes: rebuild it")
-        self.survey: str = self.card["survey"]
-        self.name: str = self.card["name"]
-        self.version: str = self.card["version"]
-        self.classes: tuple[str, ...] = tuple(self.card["classes"])
-        self.class_ids: tuple[int, ...] = tuple(self.card["class_ids"])
-        self.bands: tuple[str, ...] = tuple(self.card["bands"])
-        self.min_epochs: int = self.card["min_epochs"]
-        self.scaler = scaling.from_json(self.card["scaler"])
-        self._familiarity = familiarity.from_json(self.card["familiarity"])
-        self._calibration = Calibration(
-            self.card["calibration"]["sharpness"], np.array(self.card["calibration"]["shift"])
-        )
-        kept = self.card.get("drift")
+        self.survey, self.name, self.version = self.card.survey, self.card.name, self.card.version
+        self.classes, self.class_ids, self.bands = self.card.classes, self.card.class_ids, self.card.bands
+        self.min_epochs = self.card.min_epochs
+        self.scaler = self.card.scaler.made()
+        self._familiarity = self.card.familiarity.made()
+        self._calibration = self.card.calibration.made()
+        kept = self.card.drift
         self.reference = None if kept is None else drift.from_json(kept)  # of drift; old cards have none
         self._interpreter = Interpreter(model_content=network, num_threads=1)
         self._input = self._interpreter.get_input_details()[0]["index"]
@@ -77,10 +67,10 @@ class Classifier:
 
     def self_test(self) -> None:
         """Raises ModelError unless the network gives the answers on its card, which it gave where it was made."""
-        kept = self.card.get("self_test")
+        kept = self.card.self_test
         if kept is None:
             raise ModelError(f"the card of {self.name} has no answers to test it by: make the network again")
-        asked, expected = np.array(kept["features"]), np.array(kept["probabilities"])
+        asked, expected = np.array(kept.features), np.array(kept.probabilities)
         answers = self.classify(asked, np.ones(len(asked), np.int64), np.arange(len(asked)))
         if answers.shape != expected.shape or not np.allclose(answers, expected, rtol=0, atol=SAME_ANSWER):
             raise ModelError(f"the network of {self.survey} is broken: it does not give the answers on its card")
@@ -115,25 +105,6 @@ def combine(
     np.add.at(total, objects, logs)
     answer = np.exp(total - total.max(axis=1, keepdims=True))
     return np.asarray(answer / answer.sum(axis=1, keepdims=True))
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """A network card. Raises ModelError if it cannot be read, or lacks something that an answer depends on."""
-    try:
-        card: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise ModelError(f"no readable network card at {path}: {error}") from error
-    needed = {"survey", "name", "version", "sha256", *DECIDES}
-    missing = sorted(needed - set(card)) if isinstance(card, dict) else sorted(needed)
-    if missing:
-        raise ModelError(f"{path} is not a network card: it lacks {', '.join(missing)}")
-    return card
-
-
-def version_of(card: dict[str, Any]) -> str:
-    """Changes with everything that an answer depends on: the network, and the numbers on its card that are used."""
-    decides = json.dumps({name: card[name] for name in DECIDES}, sort_keys=True)
-    return hashlib.sha256((card["sha256"] + decides).encode()).hexdigest()[:8]
 
 
 def _read_network(path: Path, sha256: str) -> bytes:

@@ -193,7 +193,7 @@ def fit(
         Distribution(
             ALL_BANDS,
             CLASS,
-            np.asarray(np.arange(len(classes) - 1) + 0.5, np.float64),
+            np.arange(len(classes) - 1, dtype=np.float64) + 0.5,
             np.asarray(np.bincount(number, share, len(classes)) / share.sum(), np.float64),
         )
     )

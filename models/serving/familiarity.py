@@ -1,7 +1,6 @@
 """How unlike the training objects an object is, whatever the network makes of it: a distance, and Residual's share."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +34,6 @@ class Familiarity:
         moved[:, -1] += share
         return moved
 
-    def to_json(self) -> dict[str, Any]:
-        """What from_json reads."""
-        return {"center": self.center.tolist(), "precision": self.precision.tolist(), "limit": self.limit}
-
 
 def fit(inputs: npt.NDArray[np.float32], weights: Floats, objects: int) -> Familiarity:
     """From training rows (n, inputs) of so many objects, that count by weights (n,)."""
@@ -53,8 +48,3 @@ def fit(inputs: npt.NDArray[np.float32], weights: Floats, objects: int) -> Famil
     within = min(int(np.searchsorted(np.cumsum(share[order]), FAMILIAR_SHARE)), len(order) - 1)
     limit = distance[order[within]] * (1 + PRIOR / objects)  # few objects do not show how far out others lie
     return Familiarity(center, precision, float(max(limit, 1.0)))
-
-
-def from_json(card: dict[str, Any]) -> Familiarity:
-    """The familiarity of a network card."""
-    return Familiarity(np.array(card["center"]), np.array(card["precision"]), card["limit"])

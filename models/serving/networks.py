@@ -3,7 +3,7 @@
     FOLDER/SURVEY/VERSION/card.json, network.tflite    never changed once it is there
     FOLDER/SURVEY/active.json                          replaced as a whole: {"version": ..., "history": [...]}
 
-FOLDER may be any address that fsspec knows, see `starsieve.models.places`.
+FOLDER may be any address that fsspec knows, see `starsieve.models.serving.places`.
 """
 
 import re
@@ -18,8 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from starsieve.models import ModelError, RefusedError
 from starsieve.models.serving import registry
-from starsieve.models.serving.acceptance import Name, Version, accept
-from starsieve.models.serving.classifier import CARD, NETWORK, Classifier, read_card
+from starsieve.models.serving.acceptance import accept
+from starsieve.models.serving.card import CARD, Card, Name, Version
+from starsieve.models.serving.classifier import NETWORK, Classifier
 from starsieve.models.serving.places import place, take
 
 SHIPPED = "shipped"  # instead of a version: the network that comes with the package, whichever that is
@@ -144,7 +145,7 @@ class Networks:
         """SHIPPED for the shipped network's version too, unless a copy is in the folder: that one outlasts upgrades."""
         if survey not in registry.surveys() or version in self.versions(survey):
             return version
-        return SHIPPED if version == read_card(registry.WEIGHTS / survey / CARD)["version"] else version
+        return SHIPPED if version == Card.read(registry.WEIGHTS / survey).version else version
 
     def _last(self, survey: str) -> Active | None:
         """What was activated last; None where that cannot be read, so that an activation mends it."""

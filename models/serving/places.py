@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from starsieve.models import ModelError, RefusedError
 from starsieve.models.serving.acceptance import LARGEST, NEEDED
-from starsieve.models.serving.classifier import CARD
+from starsieve.models.serving.card import CARD
 
 SMALL = 65_536  # bytes that a file which is no network's may have
 

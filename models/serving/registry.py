@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from starsieve.models import ModelError
-from starsieve.models.serving.classifier import CARD, Classifier
+from starsieve.models.serving.card import CARD
+from starsieve.models.serving.classifier import Classifier
 
 WEIGHTS = Path(__file__).parents[1] / "weights"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -104,13 +103,6 @@ class Scaler:
             scaled = (transformed - self.center) / self.scale
         return np.nan_to_num(np.clip(scaled, -self.clip, self.clip), nan=0.0).astype(np.float32)
 
-    def to_json(self) -> dict[str, Any]:
-        """What from_json reads."""
-        card = {"columns": list(self.columns), "center": self.center.tolist(), "scale": self.scale.tolist()}
-        if self.minimum is not None:
-            card["minimum"] = [None if np.isnan(value) else value for value in self.minimum]
-        return card | {"clip": self.clip}
-
 
 def fit(features: Array) -> Scaler:
     """Our scaler, of training objects' features and profiles (n, 39): median and half the width of the middle 68 %.
@@ -125,15 +117,3 @@ def fit(features: Array) -> Scaler:
     inputs[:, np.isnan(inputs).all(axis=0)] = 0.0  # a column that says nothing: the network gets its median, always
     low, center, high = np.nanpercentile(inputs, [16, 50, 84], axis=0)
     return Scaler(COLUMNS, center, np.maximum((high - low) / 2, MIN_SCALE))
-
-
-def from_json(card: dict[str, Any]) -> Scaler:
-    """The scaler of a network card."""
-    minimum = card.get("minimum")
-    return Scaler(
-        tuple(card["columns"]),
-        np.array(card["center"]),
-        np.array(card["scale"]),
-        card["clip"],
-        None if minimum is None else np.array([np.nan if value is None else value for value in minimum]),
-    )

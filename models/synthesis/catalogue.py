@@ -16,7 +16,7 @@ MAX_R31 = 1.0
 
 
 @dataclass(frozen=True)
-class Catalog:
+class Catalogue:
     """OGLE-III stars (n rows) with up to three modes (columns), and m measured quasars.
 
     object_id, type, subtype (n,); mag: mean I (n,); period days, amplitude mag peak to peak, r21, phi21, r31, phi31
@@ -47,7 +47,7 @@ class Catalog:
         return np.flatnonzero(chosen & usable)
 
 
-def read_catalog(folder: Path) -> Catalog:
+def read_catalogue(folder: Path) -> Catalogue:
     """Read ogle3.parquet and s82_qso_javelin_drw_r.txt.gz. Raises ModelError where they are missing or damaged.
 
     Sources: OGLE-III Catalog of Variable Stars; damped random walks of SDSS Stripe 82 quasars fitted with JAVELIN
@@ -74,7 +74,7 @@ def read_catalog(folder: Path) -> Catalog:
     r21, phi21, r31, phi31 = modes("R21"), modes("phi21"), modes("R31"), modes("phi31")
     swapped = kind == "DSCT"  # the catalogue's columns are exchanged in these rows
     r21[swapped], phi21[swapped] = phi21[swapped].copy(), r21[swapped].copy()
-    return Catalog(
+    return Catalogue(
         object_id=np.array(table["ID"].to_pylist(), dtype=np.str_),
         type=kind,
         subtype=np.array([subtype or "" for subtype in table["Subtype"].to_pylist()], dtype=np.str_),

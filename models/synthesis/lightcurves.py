@@ -17,7 +17,7 @@ class LightCurves:
     """n objects; points of object i are rows offsets[i] to offsets[i + 1], ordered by band, then mjd.
 
     object_id, label (n,) text; offsets (n + 1,); band (n_points,) text; mjd days, mag and magerr magnitudes
-    (n_points,). models.splits.star(object_id) is the star that the light curve was made from: split by it, not by the
+    (n_points,). splits.star(object_id) is the star that the light curve was made from: split by it, not by the
     whole id, or one star sits on both sides.
     """
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from starsieve.features.photometry import MAX_MAGERR
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
 
 YEAR = 365.25
 TAIL_DEGREES = 8.0  # excess kurtosis of bright constant ztf_field stars: median 0.2 to 0.5
 MIN_MAGERR = 0.003  # as OGLE quotes them
-MAX_MAGERR = 1.0
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from starsieve.models.synthesis.signals.shapes import Shape, eclipse_shape, four
 # this share of its own peak-to-peak. Fainter stars' shapes are mostly noise; spots and giants change by themselves.
 STEADY = (0.7, 0.2)
 WANDERING = (0.5, 0.3)
-MAX_MAGERR = 0.5
+MAX_SHAPE_MAGERR = 0.5  # mag
 # Class: (survey, label) of the originals, and the highest order of their Fourier series (0: two dips).
 FITTED: dict[str, tuple[tuple[tuple[str, str], ...], int]] = {
     "RRAB": ((("catalina", "RRAB"), ("catalina", "RRAB_BLAZHKO")), 8),
@@ -48,7 +48,7 @@ class Survey:
     def good_points(self, i: int) -> Ints:
         """Rows of object i whose errors are small enough to say something."""
         start, stop = self.offsets[i], self.offsets[i + 1]
-        rows: Ints = np.flatnonzero(self.magerr[start:stop] < MAX_MAGERR) + start
+        rows: Ints = np.flatnonzero(self.magerr[start:stop] < MAX_SHAPE_MAGERR) + start
         return rows
 
     def select(self, stars: list[int], label: str) -> LightCurves:

@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a classifier is trained; docs/science.md says what was tried."""
+    """How a classifier is trained; docs/notebook.md says what was tried."""
 
     architecture: Architecture
     schedule: fit.Schedule

@@ -1,15 +1,14 @@
 """The answers that a network gave where it was made: wherever it serves, it has to give them again."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from starsieve.features import update
 from starsieve.features.tools.simulated import light_curve
-from starsieve.models.serving.classifier import CARD, Classifier, read_card
+from starsieve.models.serving.card import Card, SelfTest
+from starsieve.models.serving.classifier import Classifier
 from starsieve.models.serving.scaling import COLUMNS
 
 KINDS = ("delta_scuti", "rrab", "long_period", "contact_binary")
@@ -17,15 +16,16 @@ SEED, EPOCHS, BASELINE_D = 1, 80, 400.0
 DIGITS = 7  # of each number on the card
 
 
-def record(folder: Path) -> dict[str, Any]:
+def record(folder: Path) -> Card:
     """Puts questions and the network's answers on the card of a folder, and returns the card.
 
     Raises ModelError if the network cannot be loaded.
     """
     classifier, asked = Classifier(folder), questions()
     answers = classifier.classify(asked, np.full(len(asked), EPOCHS), np.arange(len(asked)))
-    card = read_card(folder / CARD) | {"self_test": {"features": _rounded(asked), "probabilities": _rounded(answers)}}
-    (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
+    kept = SelfTest(features=_rounded(asked), probabilities=_rounded(answers))
+    card = classifier.card.model_copy(update={"self_test": kept})
+    card.write(folder)
     return card
 
 

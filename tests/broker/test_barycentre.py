@@ -8,7 +8,8 @@ from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
 
-from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, MJD0, TDB_MINUS_UTC_S, barycentric
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, TDB_MINUS_UTC_S, barycentric
+from starsieve.features.photometry import MJD0
 
 PALOMAR = EarthLocation.from_geodetic(-116.8650, 33.3564, 1712)
 

@@ -4,7 +4,17 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from starsieve.broker.epochs import DIFFERENCE, EPOCH, FORCED, Epochs, flags, merge, merge_into, of_band
+from starsieve.broker.epochs import (
+    DIFFERENCE,
+    EPOCH,
+    FORCED,
+    SAME_EXPOSURE_DAYS,
+    Epochs,
+    flags,
+    merge,
+    merge_into,
+    of_band,
+)
 
 
 def row(mjd: float, mag: float = 17.0, magerr: float = 0.05, band: str = "g", **what: float) -> Epochs:
@@ -26,6 +36,34 @@ rows = st.lists(
     ),
     max_size=30,
 )
+
+
+def plain_merge(stored: Epochs, parts: list[Epochs]) -> tuple[bytes, bytes]:
+    """Bit by bit what `merge_into` has to give, one row after the other."""
+    every = [(row, place) for place, row in enumerate(np.concatenate([stored, *parts]))]
+    every.sort(key=lambda one: (one[0]["flags"] & 7, one[0]["mjd"]))
+    exposures: list[list[tuple[np.void, int]]] = []
+    for row, place in every:
+        last = exposures[-1][-1][0] if exposures else None
+        if last is None or last["flags"] & 7 != row["flags"] & 7 or row["mjd"] - last["mjd"] > SAME_EXPOSURE_DAYS:
+            exposures.append([])
+        exposures[-1].append((row, place))
+    best = [
+        min(same, key=lambda one: (one[0]["flags"], one[0]["magerr"], one[0]["mag"], one[0]["mjd"]))
+        for same in exposures
+    ]
+    return (
+        b"".join(row.tobytes() for row, _ in best),
+        b"".join(row.tobytes() for row, place in best if place >= stored.size),
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(rows, rows)
+def test_merging_is_what_it_is_row_by_row(before: list[Epochs], parts: list[Epochs]) -> None:
+    stored = merge(before)
+    merged, new = merge_into(stored, parts)
+    assert (merged.tobytes(), new.tobytes()) == plain_merge(stored, parts)
 
 
 @settings(max_examples=200, deadline=None)

@@ -12,8 +12,10 @@ from structlog.testing import capture_logs
 
 from starsieve.broker.networks import LOOK_EVERY_S, Watch, network_of
 from starsieve.broker.settings import Settings, SettingsError
+from starsieve.broker.worker import run
 from starsieve.models.serving import registry
-from starsieve.models.serving.classifier import CARD, NETWORK
+from starsieve.models.serving.card import CARD
+from starsieve.models.serving.classifier import NETWORK
 from starsieve.models.serving.networks import ACTIVE, SHIPPED, Networks
 from tests.models.made_networks import cut, make
 
@@ -81,6 +83,12 @@ def test_an_activation_and_a_rollback_are_taken_up(watch: Watch, networks: Netwo
     networks.rollback("ztf")
     assert times.pass_by(watch) == SHIPPED_VERSION
     assert (in_use(mine, "mine"), in_use(SHIPPED_VERSION, "starsieve-ztf")) == (None, 1)
+
+
+def test_a_setting_below_what_the_network_was_trained_with_ends_the_start() -> None:
+    settings = Settings(min_epochs=19, metrics_port=0)
+    with pytest.raises(SettingsError, match=f"min_epochs: 19 .*20 .*{SHIPPED_VERSION}.*leave it out"):
+        run(settings, threading.Event())
 
 
 def test_nothing_is_loaded_again_while_nothing_is_activated(watch: Watch, networks: Networks, mine: str) -> None:

@@ -27,7 +27,6 @@ def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monke
     [
         ("min_epochs = 2", "min_epochs", "2"),
         ('min_epochs = "many"', "min_epochs", "many"),
-        ('output_format = "json"', "output_format", "json"),
         ('[redis]\nurl = "http://x"', "redis.url", "redis://"),
         ("[kafka]\nbatch_size = 0", "kafka.batch_size", "0"),
         ("[kafka]\nbatchsize = 10", "kafka.batchsize", "not permitted"),

@@ -202,7 +202,7 @@ def test_traces_without_the_extra_are_a_warning_and_no_end() -> None:
     """In a process of its own, where the extra is hidden."""
     script = (
         "import sys; sys.modules['opentelemetry'] = None\n"
-        "from broker import telemetry\n"
+        "from starsieve.broker import telemetry\n"
         "with telemetry.span('batch', messages=1), telemetry.stage('decode'): print('worked')"
     )
     environment = os.environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
@@ -227,7 +227,7 @@ def test_a_batch_and_its_stages_are_spans_of_one_trace_at_the_collector() -> Non
             pass
 
     script = (
-        "from broker import telemetry\n"
+        "from starsieve.broker import telemetry\n"
         "with telemetry.span('batch', messages=1), telemetry.stage('decode'): pass\n"
         "from opentelemetry import trace; trace.get_tracer_provider().shutdown()"
     )

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from starsieve.broker.avro import reader, schema
 from starsieve.broker.avro.program import compiled
+from starsieve.broker.avro.projection import read_block
 from starsieve.broker.avro.walk import MEANING, OK, SHORT, TOO_MANY_VALUES, walk
 from starsieve.broker.surveys import AlertError
 from tests.broker.containers import container_of
@@ -20,13 +21,14 @@ from tests.broker.plain_walk import DamagedError, end_of
 from tests.broker.random_avro import encoded, number, schemas
 
 ENOUGH = 10_000
+NOTHING_KEPT = np.empty(0, np.int64), np.empty((0, 3), np.int64)
 
 
 def walked(tree: Any, data: bytes, max_values: int = ENOUGH) -> tuple[int, int, int]:
     """The walk's answer, which must not depend on what lies behind the data."""
     program = compiled(tree)
     answers = {
-        walk(program, np.frombuffer(data + behind, np.uint8, count=len(data)), 0, max_values)
+        walk(program.code, np.frombuffer(data + behind, np.uint8, count=len(data)), 0, max_values, *NOTHING_KEPT)
         for behind in (b"\x00" * 16, b"\x7f" * 16, b"\xff" * 16)
     }
     (answer,) = answers
@@ -83,12 +85,13 @@ def test_values_are_counted(n_items: int) -> None:
 def test_several_records_in_a_row() -> None:
     tree = {"type": "record", "name": "r", "fields": [{"name": "x", "type": "long"}]}
     block = number(1) + number(300) + number(-(2**63))
-    assert reader.check(compiled(tree), block, 3, ENOUGH) == 6
+    program = compiled(tree)
+    assert [columns.n_values for columns in read_block(program, block, 3, ENOUGH)] == [2, 2, 2]
     for n_records in (0, 2, 4):
         with pytest.raises(AlertError, match="corrupt"):
-            reader.check(compiled(tree), block, n_records, ENOUGH)
+            list(read_block(program, block, n_records, ENOUGH))
     with pytest.raises(AlertError, match="too many values"):
-        reader.check(compiled(tree), block, 3, 5)
+        list(read_block(program, block, 3, 5))
 
 
 @settings(max_examples=300, deadline=None)

@@ -8,7 +8,7 @@ import pytest
 from starsieve.features import find_period, reference
 from starsieve.features.analyse import weighed
 from starsieve.features.periods import choice
-from starsieve.features.shape.winsorize import tame
+from starsieve.features.shape.winsorize import winsorize
 from starsieve.features.tools.folder import read_light_curves, read_objects
 from starsieve.features.tools.simulated import KINDS, light_curve
 from tests.features.sources import SOURCES, any_source, simulated
@@ -85,7 +85,7 @@ def test_a_sine_s_period_is_that_of_one_harmonic() -> None:
     rng, spacing = np.random.default_rng(6), 5e-4
     for _ in range(20):
         curve = light_curve("long_period", 200, 1000.0, rng)
-        band = reference.tame(reference.Band(curve.mjd - curve.mjd[0], curve.mag, curve.magerr))
+        band = reference.winsorized(reference.Band(curve.mjd - curve.mjd[0], curve.mag, curve.magerr))
         near = np.arange(0.96, 1.04, spacing) / curve.period
         best = near[np.argmax([reference.power([band], f, 1) for f in near])]
         found = find_period(curve.mjd, curve.mag, curve.magerr)
@@ -95,18 +95,18 @@ def test_a_sine_s_period_is_that_of_one_harmonic() -> None:
 @pytest.mark.parametrize("source", SOURCES)
 def test_taming(source: str) -> None:
     mjd, mag, magerr = any_source(source)
-    tame_mag, tame_err = np.empty(mag.size), np.empty(mag.size)
-    tame(mag, magerr, np.array([0, mag.size]), tame_mag, tame_err)
-    expected = reference.tame(reference.Band(mjd, mag, magerr))
-    np.testing.assert_allclose(tame_mag, expected.mag, rtol=1e-12)
-    np.testing.assert_allclose(tame_err, expected.magerr, rtol=1e-9)
+    winsorized_mag, winsorized_err = np.empty(mag.size), np.empty(mag.size)
+    winsorize(mag, magerr, np.array([0, mag.size]), winsorized_mag, winsorized_err)
+    expected = reference.winsorized(reference.Band(mjd, mag, magerr))
+    np.testing.assert_allclose(winsorized_mag, expected.mag, rtol=1e-12)
+    np.testing.assert_allclose(winsorized_err, expected.magerr, rtol=1e-9)
 
 
 def test_a_light_curve_with_mostly_one_magnitude_keeps_the_others() -> None:
     mag, magerr = np.r_[np.full(40, 15.0), 15.3, 16.0], np.full(42, 0.01)
-    tame_mag, tame_err = np.empty(42), np.empty(42)
-    tame(mag, magerr, np.array([0, 42]), tame_mag, tame_err)
-    np.testing.assert_array_equal(tame_mag, mag)
+    winsorized_mag, winsorized_err = np.empty(42), np.empty(42)
+    winsorize(mag, magerr, np.array([0, 42]), winsorized_mag, winsorized_err)
+    np.testing.assert_array_equal(winsorized_mag, mag)
 
 
 def test_three_outliers_in_a_hundred_epochs_seldom_change_the_period() -> None:
@@ -118,7 +118,7 @@ def test_three_outliers_in_a_hundred_epochs_seldom_change_the_period() -> None:
         mag[rng.integers(100, size=3)] += rng.choice([-1, 1], 3) * 8 * np.std(curve.mag)
         without, found = (find_period(curve.mjd, m, curve.magerr).period for m in (curve.mag, mag))
         same.append(abs(found / without - 1) < 0.01)
-    assert np.mean(same) >= 0.6  # 0.35 if the light curve is not tamed
+    assert np.mean(same) >= 0.6  # 0.35 if the light curve is not winsorized
 
 
 def test_gain_is_a_log_likelihood_ratio() -> None:

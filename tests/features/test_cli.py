@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_features_of_a_folder(folder: Path, tmp_path: Path) -> None:
-    out = tmp_path / "starsieve.features.tools.parquet"
+    out = tmp_path / "features.parquet"
     result = runner.invoke(app, ["features", str(folder), "-o", str(out)])
     assert result.exit_code == 0, result.output
     assert "5 of 6 light curves have features" in result.output.replace("\n", " ")
@@ -66,7 +66,7 @@ def test_features_of_a_folder(folder: Path, tmp_path: Path) -> None:
 
 def test_a_run_that_was_broken_off_is_resumed(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(features_table, "CHUNK", 2)
-    out, whole = tmp_path / "starsieve.features.tools.parquet", tmp_path / "whole.parquet"
+    out, whole = tmp_path / "features.parquet", tmp_path / "whole.parquet"
     assert runner.invoke(app, ["features", str(folder), "-o", str(whole)]).exit_code == 0
     computed: list[int] = []
 
@@ -107,7 +107,7 @@ def broken_off(folder: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> list
 def test_a_run_resumed_after_the_input_was_corrected_has_no_old_numbers(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, whole = tmp_path / "starsieve.features.tools.parquet", tmp_path / "whole.parquet"
+    out, whole = tmp_path / "features.parquet", tmp_path / "whole.parquet"
     plain = {"compression": "none", "use_dictionary": False}  # the size depends on the number of values alone
     points = pq.read_table(folder / "points.parquet")
     pq.write_table(points, folder / "points.parquet", **plain)
@@ -125,7 +125,7 @@ def test_a_run_resumed_after_the_input_was_corrected_has_no_old_numbers(
 def test_a_part_of_other_code_or_damaged_is_computed_again(
     damage: bytes | None, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "starsieve.features.tools.parquet"
+    out = tmp_path / "features.parquet"
     computed = broken_off(folder, out, monkeypatch)
     (part,) = out.with_name(f"{out.name}.parts").iterdir()
     if damage is None:
@@ -143,7 +143,7 @@ def test_every_object_has_a_row_even_if_none_of_its_epochs_can_be_used(folder: P
     pq.write_table(pa.concat_tables([points, bad]), folder / "points.parquet")
     objects = pq.read_table(folder / "objects.parquet").select(["object_id"])
     pq.write_table(pa.concat_tables([objects, pa.table({"object_id": ["dark", "unseen"]})]), folder / "objects.parquet")
-    out = tmp_path / "starsieve.features.tools.parquet"
+    out = tmp_path / "features.parquet"
     result = runner.invoke(app, ["features", str(folder), "-o", str(out)])
     assert result.exit_code == 0, result.output
     assert "no_usable_epochs: 2" in result.output

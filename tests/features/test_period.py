@@ -103,7 +103,7 @@ def test_trust_is_the_worst_that_applies() -> None:
 
 
 def test_firm_periods_of_real_stars_are_right(data_dir: Path) -> None:
-    """docs/science.md has more of them."""
+    """docs/results.md has more of them."""
     compared = compare_survey(data_dir / "lightcurves" / "asas", 300, 0, None, Console(quiet=True))
     assert compared is not None
     assert compared["trust"]["FIRM"]["stars"] > 200

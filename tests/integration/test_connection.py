@@ -1,5 +1,7 @@
 """Why Kafka cannot be reached is said: what passes by waiting, what does not, and what to change."""
 
+import os
+import signal
 import socket
 import threading
 import time
@@ -7,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Producer
 
-from starsieve.broker.kafka.connection import Complaints, ConnectionFailed, KafkaAway, KafkaRefuses, connect
+from starsieve.broker.kafka.connection import Complaints, ConnectionFailed, KafkaAway, KafkaRefuses, connect, served
 from starsieve.broker.settings import KafkaSettings, SettingsError
 from tests.integration.servers import SecuredKafka, free_port
 
@@ -155,6 +157,15 @@ def test_complaints_are_said_once_and_a_refusal_is_believed_when_it_is_repeated(
     heard.hear(refused)
     with pytest.raises(ConnectionFailed, match="Kafka refuses at host:9092: wrong"):
         heard.raise_refusal()
+
+
+def test_ctrl_c_is_never_lost_in_a_poll() -> None:
+    client = Producer({"bootstrap.servers": f"127.0.0.1:{free_port()}", **Complaints().callbacks})
+    for number in range(20):
+        with pytest.raises(KeyboardInterrupt):  # noqa: PT012 - it may come in any poll
+            threading.Timer(0.02 * number, os.kill, (os.getpid(), signal.SIGINT)).start()
+            for _ in range(20):
+                served(client.poll, 0.5)
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from starsieve.models.serving import registry
-from starsieve.models.serving.classifier import CARD, NETWORK, version_of
+from starsieve.models.serving.card import CARD
+from starsieve.models.serving.classifier import NETWORK
 from starsieve.models.training import self_test
 
 Card = dict[str, Any]
+DECIDES = ("classes", "class_ids", "bands", "min_epochs", "features", "scaler", "familiarity", "calibration")
 
 
 def make(folder: Path, *, sharpness: float = 1.0, name: str = "mine") -> str:
@@ -24,7 +26,7 @@ def make(folder: Path, *, sharpness: float = 1.0, name: str = "mine") -> str:
         card["calibration"]["sharpness"] = sharpness
 
     spoil(folder, change)
-    return str(self_test.record(folder)["version"])
+    return self_test.record(folder).version
 
 
 def spoil(folder: Path, change: Callable[[Card], Any]) -> None:
@@ -36,6 +38,12 @@ def spoil(folder: Path, change: Callable[[Card], Any]) -> None:
     with suppress(KeyError):  # dropped is what the version depends on
         card["version"] = version_of(card)
     (folder / CARD).write_text(json.dumps(card))
+
+
+def version_of(card: Card) -> str:
+    """The version of a card as it lies in its file, however spoilt: what `Card.right_version` has to agree with."""
+    decides = json.dumps({name: card[name] for name in DECIDES}, sort_keys=True)
+    return hashlib.sha256((card["sha256"] + decides).encode()).hexdigest()[:8]
 
 
 def cut(path: Path) -> None:

@@ -1,7 +1,5 @@
 """What is unlike the training objects loses to Residual, and nothing else does."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from starsieve.models.serving import familiarity
+from starsieve.models.serving.card import FamiliarityNumbers
 from starsieve.models.serving.familiarity import Familiarity
 from starsieve.models.serving.scaling import CLIP
 
@@ -53,5 +52,5 @@ def test_few_training_objects_make_little_unfamiliar() -> None:
 
 
 def test_it_survives_its_card(fitted: Familiarity) -> None:
-    again = familiarity.from_json(json.loads(json.dumps(fitted.to_json())))
+    again = FamiliarityNumbers.model_validate_json(FamiliarityNumbers.of(fitted).model_dump_json()).made()
     np.testing.assert_array_equal(answers(again, ROWS), answers(fitted, ROWS))

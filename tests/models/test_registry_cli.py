@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from starsieve.models.cli import models_app
-from starsieve.models.networks import ACTIVE
+from starsieve.broker.cli import app
 from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import NETWORK
+from starsieve.models.serving.networks import ACTIVE
 from tests.models.made_networks import cut, make
 
 SHIPPED = registry.load("ztf").version
@@ -29,7 +29,7 @@ def mine(tmp_path: Path, networks: Path) -> str:
 
 def run(networks: Path | None, *arguments: object) -> Result:
     environment = {"STARSIEVE_NETWORKS": None if networks is None else str(networks), "COLUMNS": "250"}
-    return CliRunner().invoke(models_app, [str(argument) for argument in arguments], env=environment)
+    return CliRunner().invoke(app, ["models", *map(str, arguments)], env=environment)
 
 
 def test_from_added_to_rolled_back(networks: Path, mine: str) -> None:
@@ -68,18 +68,18 @@ def test_a_refused_activation_leaves_what_was_active(networks: Path, mine: str, 
     other = make(tmp_path / "other", sharpness=1.2)
     assert run(networks, "add", tmp_path / "other").exit_code == 0
     cut(networks / "ztf" / other / NETWORK)
-    for arguments, said in (
-        (["activate", "ztf", other], "sha256"),
-        (["activate", "ztf", "00000000"], "no such version"),
-        (["activate", "ztf", "latest"], mine),
-        (["activate", "asas", mine], "no such version"),
-        (["activate", "..", mine], "no name of a survey"),
-        (["add", tmp_path / "nowhere"], "nowhere"),
-        (["show", "ztf", "../../mine"], mine),
-        (["rollback", "asas"], "nothing to go back to"),
+    for arguments, said, code in (
+        (["activate", "ztf", other], "sha256", 1),
+        (["activate", "ztf", "00000000"], "no such version", 1),
+        (["activate", "ztf", "latest"], mine, 2),
+        (["activate", "asas", mine], "no such version", 1),
+        (["activate", "..", mine], "no name of a survey", 2),
+        (["add", tmp_path / "nowhere"], "nowhere", 1),
+        (["show", "ztf", "../../mine"], mine, 2),
+        (["rollback", "asas"], "nothing to go back to", 2),
     ):
         result = run(networks, *arguments)
-        assert (result.exit_code, result.stdout) == (1, ""), arguments
+        assert (result.exit_code, result.stdout) == (code, ""), arguments
         assert said in result.stderr, arguments
     assert (networks / "ztf" / ACTIVE).read_bytes() == before
 
@@ -96,5 +96,5 @@ def test_without_a_folder_there_are_the_shipped_networks_alone(tmp_path: Path) -
         ["show", "ztf", "x"],
     ):
         result = run(None, *arguments)
-        assert result.exit_code == 1
+        assert result.exit_code == 2
         assert "STARSIEVE_NETWORKS" in result.stderr

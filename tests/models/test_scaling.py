@@ -1,7 +1,5 @@
 """No feature value, however odd, may turn into NaN or leave the range that the network knows."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -10,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from starsieve.models import ModelError
 from starsieve.models.serving import scaling
+from starsieve.models.serving.card import ScalerNumbers
 from starsieve.models.serving.scaling import COLUMNS
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -39,7 +38,7 @@ def test_any_training_set_gives_a_usable_scaler(rows: np.ndarray) -> None:
 
 
 def test_a_scaler_survives_its_card(fitted: scaling.Scaler) -> None:
-    again = scaling.from_json(json.loads(json.dumps(fitted.to_json())))
+    again = ScalerNumbers.model_validate_json(ScalerNumbers.of(fitted).model_dump_json()).made()
     rows = np.random.default_rng(1).lognormal(size=(20, len(COLUMNS)))
     np.testing.assert_array_equal(again(rows), fitted(rows))
 

@@ -11,8 +11,10 @@ from starsieve.models import ModelError
 from starsieve.models.data.tables import Table
 from starsieve.models.judging import judging
 from starsieve.models.serving import registry, taxonomy
-from starsieve.models.serving.classifier import CARD, CHUNK, NETWORK, Classifier, version_of
+from starsieve.models.serving.card import CARD
+from starsieve.models.serving.classifier import CHUNK, NETWORK, Classifier
 from starsieve.models.serving.scaling import COLUMNS
+from tests.models.made_networks import version_of
 
 RNG = np.random.default_rng(3)
 ROWS = RNG.lognormal(size=(700, len(COLUMNS)))

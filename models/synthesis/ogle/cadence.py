@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, offsets_of
 
-MIN_EPOCHS = 20
 MAX_EPOCHS = 2000
 FIRST_NIGHT = 52000.0  # 2001, the start of OGLE-III; only differences of time matter
 SIDEREAL_DAY = 0.99726957  # mean solar days: the star culminates 3.9 minutes earlier every night

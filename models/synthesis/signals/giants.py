@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from starsieve.models.synthesis.catalogue import Catalog
+from starsieve.models.synthesis.catalogue import Catalogue
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
 from starsieve.models.synthesis.signals.stochastic import TWO_PI, random_walk
 
@@ -34,10 +34,12 @@ HABITS = {
 }
 
 
-def catalogued_giant_mag(rng: np.random.Generator, label: str, catalog: Catalog, rows: Ints, epochs: Epochs) -> Floats:
+def catalogued_giant_mag(
+    rng: np.random.Generator, label: str, catalogue: Catalogue, rows: Ints, epochs: Epochs
+) -> Floats:
     """Deviations (n_points,) from all catalogued modes of these rows; label is one of HABITS."""
-    amplitude = np.minimum(catalog.amplitude[rows], catalog.amplitude[rows, :1])  # A_2 reaches 42 mag: failed fits
-    period = catalog.period[rows]
+    amplitude = np.minimum(catalogue.amplitude[rows], catalogue.amplitude[rows, :1])  # A_2 reaches 42 mag: failed fits
+    period = catalogue.period[rows]
     absent = ~(period < MAX_LONG_PERIOD)
     return giant_mag(rng, HABITS[label], np.where(absent, 100.0, period), np.where(absent, 0.0, amplitude), epochs)
 

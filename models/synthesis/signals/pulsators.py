@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from starsieve.models.synthesis.catalogue import MAX_MODES, Catalog
+from starsieve.models.synthesis.catalogue import MAX_MODES, Catalogue
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
 
 N_HARMONICS = 8
@@ -27,19 +27,19 @@ class Pulsation:
     phase: Floats
 
 
-def pulsation(rng: np.random.Generator, catalog: Catalog, rows: Ints) -> Pulsation:
+def pulsation(rng: np.random.Generator, catalogue: Catalogue, rows: Ints) -> Pulsation:
     """Series of these catalogue rows with random epochs of maximum; each mode has its catalogued peak-to-peak."""
     amplitude = np.zeros((len(rows), MAX_MODES, N_HARMONICS))
     phase = np.zeros_like(amplitude)
     amplitude[:, :, 0] = 1.0
-    amplitude[:, :, 1], phase[:, :, 1] = catalog.r21[rows], catalog.phi21[rows]
-    amplitude[:, :, 2], phase[:, :, 2] = catalog.r31[rows], catalog.phi31[rows]
+    amplitude[:, :, 1], phase[:, :, 1] = catalogue.r21[rows], catalogue.phi21[rows]
+    amplitude[:, :, 2], phase[:, :, 2] = catalogue.r31[rows], catalogue.phi31[rows]
     _continue_series(amplitude, phase)
     peak_to_peak = np.ptp(evaluate(amplitude[..., None, :], phase[..., None, :], PHASE_GRID), axis=-1)
-    amplitude *= (catalog.amplitude[rows] / peak_to_peak)[..., None]
+    amplitude *= (catalogue.amplitude[rows] / peak_to_peak)[..., None]
     start = rng.uniform(0.0, TWO_PI, (len(rows), MAX_MODES, 1))
     phase += start * np.arange(1, N_HARMONICS + 1)
-    period = np.where(catalog.amplitude[rows] > 0.0, catalog.period[rows], 1.0)
+    period = np.where(catalogue.amplitude[rows] > 0.0, catalogue.period[rows], 1.0)
     return Pulsation(period, amplitude, phase)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from starsieve.features.jit import plain
-from starsieve.models.synthesis.catalogue import Catalog
+from starsieve.models.synthesis.catalogue import Catalogue
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
 
 TWO_PI = 2.0 * np.pi
@@ -35,9 +35,9 @@ def random_walk(rng: np.random.Generator, epochs: Epochs, tau: Floats) -> Floats
     return damped_walk(epochs.mjd, epochs.index, tau, rng.standard_normal(len(epochs.mjd)))
 
 
-def quasar_mag(rng: np.random.Generator, catalog: Catalog, rows: Ints, epochs: Epochs) -> Floats:
+def quasar_mag(rng: np.random.Generator, catalogue: Catalogue, rows: Ints, epochs: Epochs) -> Floats:
     """Damped random walks with (sigma, tau) of these measured quasars (n,)."""
-    return catalog.quasar_sigma[rows][epochs.index] * random_walk(rng, epochs, catalog.quasar_tau[rows])
+    return catalogue.quasar_sigma[rows][epochs.index] * random_walk(rng, epochs, catalogue.quasar_tau[rows])
 
 
 def rotation_period(rng: np.random.Generator, n: int) -> Floats:

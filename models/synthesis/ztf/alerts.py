@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from starsieve.features.photometry import MAX_MAGERR, MIN_FORCED_SNR, MJD0, magnitude
 from starsieve.models import ModelError
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, Strings, offsets_of
 from starsieve.models.synthesis.noise import heavy_tailed
@@ -16,7 +17,6 @@ from starsieve.models.synthesis.noise import heavy_tailed
 Bools = NDArray[np.bool_]
 
 BANDS = ("g", "r")
-MJD_OF_JD = 2400000.5
 MIN_EXPOSURES = 4  # of a history that is worth repeating
 MAX_RATE = 3.0  # exposures a day; commissioning had up to 10
 SIMILAR = 15  # histories on either side, by exposure rate, that one field's seasons are drawn from
@@ -28,16 +28,12 @@ YEAR = 365.25
 BACKGROUND, PHOTON, FLOOR, QUOTED_SPREAD = 1.3, 2.3e-11, 0.006, 0.3
 FORCED_BACKGROUND = 0.7  # forced points quote 0.7 limit/5 and no photon noise (91 real points)
 THRESHOLD = 5.0
-MAG_FLOOR = 0.01  # mag, added to every error in quadrature, as in the stream's photometry
-MAX_MAGERR = 1.0  # as in the stream
 FORCED_DAYS = 30.0
-FORCED_MIN_SNR = 3.0  # of the total flux
 # Share of exposures with foreign light, and its mean in limiting fluxes: faint ztf_field stars have a skewness of
 # -0.6 to -0.8. In alerts the real-bogus cut removes them.
 GLARE, GLARE_SIZE = 0.03, 0.3
 LOST = 0.04  # share of detections that never become an alert (real-bogus cut, masked pixels)
 REFERENCE_EXPOSURES = 20
-MAG_PER_RATIO = 2.5 / np.log(10.0)
 
 
 @dataclass(frozen=True)
@@ -89,7 +85,7 @@ def _history(packet: dict[str, Any]) -> History | None:
     table = np.array(sorted({(row["jd"], row["fid"] - 1, row["diffmaglim"]) for row in rows}))
     if len(table) < MIN_EXPOSURES or len(table) / (np.ptp(table[:, 0]) + 1.0) > MAX_RATE:
         return None
-    mjd = table[:, 0] - MJD_OF_JD
+    mjd = table[:, 0] - MJD0
     return History(mjd - np.floor(mjd[0]), table[:, 1].astype(np.int64), table[:, 2])
 
 
@@ -157,8 +153,7 @@ def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, referen
 
     way (n,): "alerts", "forced" (every alert carries 30 days of forced photometry) or "all" (every exposure in which
     the object itself is seen, as in a data release). Total magnitudes, errors and cuts as in the stream: reference +
-    difference, positive sums only, floor 0.01 mag, forced points with a total signal-to-noise above 3; no forced
-    points without a reference source.
+    difference, positive sums only, the rest as in features.photometry; no forced points without a reference source.
     """
     n, epochs = len(flux), exposures.epochs
     true_noise = noise_of(exposures.limit, flux, BACKGROUND)
@@ -171,11 +166,10 @@ def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, referen
     quoted = true_noise * np.exp(QUOTED_SPREAD * rng.standard_normal(n))
     quoted = np.where(every, _release_noise(exposures, np.maximum(total, 0.0)), quoted)
     noise = np.where(forced, FORCED_BACKGROUND * exposures.limit / THRESHOLD, quoted)
-    forced &= total > FORCED_MIN_SNR * noise
+    forced &= total > MIN_FORCED_SNR * noise
     everything = every & (total > THRESHOLD * np.maximum(quoted, true_noise))
     safe = np.where(total > 0.0, total, 1.0)
-    mag = -2.5 * np.log10(safe)
-    magerr = np.hypot(MAG_PER_RATIO * noise / safe, MAG_FLOOR)
+    mag, magerr = magnitude(safe, noise)
     good = magerr < MAX_MAGERR
     return Alerts(good & (detected | forced | everything), good & detected, mag, magerr)
 

@@ -5,18 +5,12 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from starsieve.features.photometry import MAG_PER_RELATIVE_FLUX, MAX_MAGERR, MIN_FORCED_SNR, magnitude
 from starsieve.models.data import splits
 from starsieve.models.synthesis.lightcurves import Floats, Ints, LightCurves, offsets_of
 from starsieve.models.synthesis.originals import Survey
 from starsieve.models.synthesis.signals.shapes import TO_SIGMA
-from starsieve.models.synthesis.ztf.alerts import (
-    FORCED_DAYS,
-    FORCED_MIN_SNR,
-    MAG_FLOOR,
-    MAG_PER_RATIO,
-    MAX_MAGERR,
-    THRESHOLD,
-)
+from starsieve.models.synthesis.ztf.alerts import FORCED_DAYS, THRESHOLD
 
 # Class: (survey, label) of the stars.
 MEASURED: dict[str, tuple[tuple[str, str], ...]] = {
@@ -51,8 +45,8 @@ def measured(
         rows = survey.good_points(i)
         rows = rows[np.argsort(survey.mjd[rows], kind="stable")]
         flux = 10.0 ** (-0.4 * survey.mag[rows])
-        noise = flux * survey.magerr[rows] * _noise_share(survey, rows) / MAG_PER_RATIO
-        magerr = np.hypot(MAG_PER_RATIO * noise / flux, MAG_FLOOR)
+        noise = flux * survey.magerr[rows] * _noise_share(survey, rows) / MAG_PER_RELATIVE_FLUX
+        _, magerr = magnitude(flux, noise)
         for view in range(views):
             forced = views == 1 or rng.random() < FORCED_SHARE
             whole = views == 1 or rng.random() < WHOLE_SHARE
@@ -98,7 +92,7 @@ def kept_points(mjd: Floats, flux: Floats, noise: Floats, *, forced: bool) -> ND
         return alerts
     at = np.append(mjd[alerts], np.inf)
     reached = at[np.searchsorted(at, np.floor(mjd) + 1.0)] - mjd <= FORCED_DAYS
-    kept: NDArray[np.bool_] = alerts | (reached & (flux > FORCED_MIN_SNR * noise))
+    kept: NDArray[np.bool_] = alerts | (reached & (flux > MIN_FORCED_SNR * noise))
     return kept
 
 

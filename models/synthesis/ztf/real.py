@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.data import splits
 from starsieve.models.synthesis.lightcurves import Ints, LightCurves, offsets_of
 from starsieve.models.synthesis.originals import Survey, read_survey
@@ -13,7 +14,6 @@ from starsieve.models.synthesis.signals.shapes import TO_SIGMA
 
 log = structlog.get_logger()
 
-MIN_EPOCHS = 20  # of one band, as in the stream
 # Class: survey and label of real ZTF light curves.
 REAL = {"NONVAR": ("ztf_field", "FIELD"), "SN": ("ztf_snia", "SNIA")}
 FIRST_SHARE = 0.5  # of the parts: the first epochs, as a stream has them

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from starsieve.models.synthesis.catalogue import Catalog
+from starsieve.models.synthesis.catalogue import Catalogue
 from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, Strings
 from starsieve.models.synthesis.originals import Originals
 from starsieve.models.synthesis.signals.folded import Folded
@@ -53,7 +53,7 @@ COLOUR = {
     "NONVAR": (0.7, 0.4),
 }
 MIRA_AMPLITUDE = 1.5  # mag in V: smaller ones behave like semi-regulars
-COUNTERPART_SHARE = 0.5  # of supernovae: host nucleus within 1.4"
+COUNTERPART_SHARE = 0.5  # of supernovae: host nucleus within photometry.COUNTERPART_ARCSEC
 BAD_SUBTRACTION_SHARE = 0.5  # of constant stars
 TYPE_IA_SHARE = 0.75
 
@@ -101,39 +101,39 @@ def fitted_stars(label: str, originals: Originals) -> Draw:
     return draw
 
 
-def catalogued_stars(label: str, catalog: Catalog, rows: Ints) -> Draw:
+def catalogued_stars(label: str, catalogue: Catalogue, rows: Ints) -> Draw:
     """Pulsators of the OGLE-III catalogue (these rows), from their Fourier terms."""
 
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
         chosen = rng.choice(rows, n)
-        star = pulsation(rng, catalog, chosen)
+        star = pulsation(rng, catalogue, chosen)
         deviation = pulsator_mag(star, exposures.epochs.mjd, exposures.epochs.index)
         flux = band_flux(rng, label, deviation, exposures, SCALE_I[label])
-        return Sources(catalog.object_id[chosen], flux)
+        return Sources(catalogue.object_id[chosen], flux)
 
     return draw
 
 
-def catalogued_giants(kind: str, catalog: Catalog, rows: Ints) -> Draw:
+def catalogued_giants(kind: str, catalogue: Catalogue, rows: Ints) -> Draw:
     """Giants of the OGLE-III catalogue (these rows) of a kind of HABITS, from their modes."""
 
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
         chosen = rng.choice(rows, n)
-        deviation = catalogued_giant_mag(rng, kind, catalog, chosen, exposures.epochs)
+        deviation = catalogued_giant_mag(rng, kind, catalogue, chosen, exposures.epochs)
         flux = band_flux(rng, "LPV", deviation, exposures, SCALE_I["LPV"])
-        return Sources(catalog.object_id[chosen], flux)
+        return Sources(catalogue.object_id[chosen], flux)
 
     return draw
 
 
-def quasars(catalog: Catalog, rows: Ints) -> Draw:
+def quasars(catalogue: Catalogue, rows: Ints) -> Draw:
     """Damped random walks like those of Stripe 82's quasars (these rows)."""
 
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
         chosen = rng.choice(rows, n)
-        deviation = quasar_mag(rng, catalog, chosen, exposures.epochs)
+        deviation = quasar_mag(rng, catalogue, chosen, exposures.epochs)
         flux = band_flux(rng, "QSO", deviation, exposures, SCALE_QUASAR)
-        return Sources(catalog.quasar_id[chosen], flux)
+        return Sources(catalogue.quasar_id[chosen], flux)
 
     return draw
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import structlog
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.data import splits
-from starsieve.models.synthesis.catalogue import Catalog, read_catalog
+from starsieve.models.synthesis.catalogue import Catalogue, read_catalogue
 from starsieve.models.synthesis.lightcurves import Ints, LightCurves, Strings, offsets_of
 from starsieve.models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
 from starsieve.models.synthesis.ztf.alerts import (
@@ -20,7 +21,7 @@ from starsieve.models.synthesis.ztf.alerts import (
     select,
 )
 from starsieve.models.synthesis.ztf.measured import MEASURED, measured, stars_of
-from starsieve.models.synthesis.ztf.real import MIN_EPOCHS, real_light_curves, real_parts
+from starsieve.models.synthesis.ztf.real import real_light_curves, real_parts
 from starsieve.models.synthesis.ztf.sources import (
     Draw,
     Sources,
@@ -65,14 +66,14 @@ def ztf_light_curves(data_dir: Path, n_per_class: int, seed: int, object_ids: Co
     out and the log says so. Raises ModelError or UnreadableFolderError where data are missing.
     """
     allowed = frozenset(object_ids)
-    catalog = read_catalog(data_dir / "catalogs")
+    catalogue = read_catalogue(data_dir / "catalogs")
     surveys = {name: read_survey(data_dir / "lightcurves" / name) for name in SURVEYS}
     histories = read_histories(data_dir / "alerts" / "ztf_avro")
     for label, class_seed in zip(LABELS, np.random.SeedSequence(seed).spawn(len(LABELS)), strict=True):
         rng = np.random.default_rng(class_seed)
         yield from real_light_curves(data_dir, label, allowed)
         count = 0
-        draws = _draws(rng, label, catalog, surveys, n_per_class, allowed)
+        draws = _draws(rng, label, catalogue, surveys, n_per_class, allowed)
         for batch in range(MAX_TRIES * n_per_class // BATCH + 1):
             if count >= n_per_class or not draws:
                 break
@@ -89,7 +90,7 @@ def ztf_measured_light_curves(
 ) -> Iterator[LightCurves]:
     """Yield real light curves of up to n_per_class stars of each class of catalina and asas, as alerts carry them.
 
-    object_ids: the stars that may be used; views: how often each is seen, see models.synthesis.ztf_measured. Of
+    object_ids: the stars that may be used; views: how often each is seen, see `measured`. Of
     constant stars and supernovae come parts of real ZTF light curves, as many of each. Raises UnreadableFolderError
     where data are missing.
     """
@@ -109,7 +110,7 @@ def ztf_measured_light_curves(
 def _draws(
     rng: np.random.Generator,
     label: str,
-    catalog: Catalog,
+    catalogue: Catalogue,
     surveys: dict[str, Survey],
     limit: int,
     allowed: frozenset[str],
@@ -121,14 +122,14 @@ def _draws(
         log.info("originals fitted", label=label, tried=originals.n_tried, clean=len(originals.period))
         if len(originals.period):
             draws.append(fitted_stars(label, originals))
-    if label in CATALOGUED and len(rows := _allowed_rows(catalog, CATALOGUED[label], allowed)):
-        draws.append(catalogued_stars(label, catalog, rows))
+    if label in CATALOGUED and len(rows := _allowed_rows(catalogue, CATALOGUED[label], allowed)):
+        draws.append(catalogued_stars(label, catalogue, rows))
     if label == "LPV":
         for kind, selection in GIANTS.items():
-            if len(rows := _allowed_rows(catalog, selection, allowed)):
-                draws.append(catalogued_giants(kind, catalog, rows))
+            if len(rows := _allowed_rows(catalogue, selection, allowed)):
+                draws.append(catalogued_giants(kind, catalogue, rows))
     if label == "QSO":
-        draws.append(quasars(catalog, _allowed(catalog.quasar_id, allowed)))
+        draws.append(quasars(catalogue, _allowed(catalogue.quasar_id, allowed)))
     if label == "SN":
         draws.append(supernovae())
     if label == "NONVAR":
@@ -136,9 +137,9 @@ def _draws(
     return draws
 
 
-def _allowed_rows(catalog: Catalog, selection: tuple[str, ...], allowed: frozenset[str]) -> Ints:
-    rows = catalog.rows(*selection)
-    return rows[_allowed(catalog.object_id[rows], allowed)]
+def _allowed_rows(catalogue: Catalogue, selection: tuple[str, ...], allowed: frozenset[str]) -> Ints:
+    rows = catalogue.rows(*selection)
+    return rows[_allowed(catalogue.object_id[rows], allowed)]
 
 
 def _allowed(names: Strings, allowed: frozenset[str]) -> Ints:

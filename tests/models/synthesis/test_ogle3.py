@@ -5,22 +5,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models.data import splits
-from starsieve.models.synthesis import Catalog, LightCurves, concatenate, ogle3_light_curves, read_catalog
+from starsieve.models.synthesis import Catalogue, LightCurves, concatenate, ogle3_light_curves, read_catalogue
 from starsieve.models.synthesis.lightcurves import Epochs
 from starsieve.models.synthesis.noise import OGLE3_ERRORS, observe_ogle
-from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, MIN_EPOCHS, ogle_epochs
+from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, ogle_epochs
 from starsieve.models.synthesis.ogle.ogle3 import GIANTS, LABELS, PULSATORS
 
 
 @pytest.fixture(scope="session")
-def catalog(data_dir: Path) -> Catalog:
-    return read_catalog(data_dir / "catalogs")
+def catalogue(data_dir: Path) -> Catalogue:
+    return read_catalogue(data_dir / "catalogs")
 
 
 @pytest.fixture(scope="session")
-def light_curves(catalog: Catalog) -> LightCurves:
-    return concatenate(ogle3_light_curves(catalog, 40, seed=1))
+def light_curves(catalogue: Catalogue) -> LightCurves:
+    return concatenate(ogle3_light_curves(catalogue, 40, seed=1))
 
 
 def test_every_class_is_there_and_whole(light_curves: LightCurves) -> None:
@@ -37,16 +38,16 @@ def test_every_class_is_there_and_whole(light_curves: LightCurves) -> None:
     assert (light_curves.magerr > 0).all()
 
 
-def test_the_seed_decides(catalog: Catalog) -> None:
-    first, again, other = (concatenate(ogle3_light_curves(catalog, 2, seed)) for seed in (7, 7, 8))
+def test_the_seed_decides(catalogue: Catalogue) -> None:
+    first, again, other = (concatenate(ogle3_light_curves(catalogue, 2, seed)) for seed in (7, 7, 8))
     np.testing.assert_array_equal(first.mag, again.mag)
     np.testing.assert_array_equal(first.object_id, again.object_id)
     assert len(first.mag) != len(other.mag) or (first.mag != other.mag).any()
 
 
-def test_delta_scuti_columns_are_put_right(catalog: Catalog) -> None:
-    stars = catalog.rows("DSCT", "S")
-    assert np.median(catalog.r21[stars, 0]) < 0.5 < np.median(catalog.phi21[stars, 0])
+def test_delta_scuti_columns_are_put_right(catalogue: Catalogue) -> None:
+    stars = catalogue.rows("DSCT", "S")
+    assert np.median(catalogue.r21[stars, 0]) < 0.5 < np.median(catalogue.phi21[stars, 0])
 
 
 def test_stars_that_the_ztf_network_is_judged_on_are_left_alone(light_curves: LightCurves) -> None:
@@ -57,9 +58,9 @@ def test_stars_that_the_ztf_network_is_judged_on_are_left_alone(light_curves: Li
     )
 
 
-def test_a_rare_class_repeats_its_stars_evenly(catalog: Catalog) -> None:
-    n_stars = sum(not splits.held_out(str(catalog.object_id[row])) for row in catalog.rows("aCep"))
-    curves = [c for c in ogle3_light_curves(catalog, 2 * n_stars, 0) if c.label[0] == "ACEPH"]
+def test_a_rare_class_repeats_its_stars_evenly(catalogue: Catalogue) -> None:
+    n_stars = sum(not splits.held_out(str(catalogue.object_id[row])) for row in catalogue.rows("aCep"))
+    curves = [c for c in ogle3_light_curves(catalogue, 2 * n_stars, 0) if c.label[0] == "ACEPH"]
     stars = [splits.star(name) for name in concatenate(curves).object_id]
     _, counts = np.unique(stars, return_counts=True)
     assert len(counts) == n_stars

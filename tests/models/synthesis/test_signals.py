@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from starsieve.models.synthesis.catalogue import Catalog
+from starsieve.models.synthesis.catalogue import Catalogue
 from starsieve.models.synthesis.lightcurves import Epochs, offsets_of
 from starsieve.models.synthesis.signals.eclipses import eclipsing, orbit_angle
 from starsieve.models.synthesis.signals.giants import HABITS, giant_mag
@@ -20,9 +20,9 @@ def one_star(mjd: np.ndarray) -> Epochs:
 
 
 @pytest.fixture
-def catalog() -> Catalog:
+def catalogue() -> Catalogue:
     absent = [0.0, 0.0]
-    return Catalog(
+    return Catalogue(
         object_id=np.array(["rrab", "double"]),
         type=np.array(["RRLyr", "Cep"]),
         subtype=np.array(["RRab", "F1"]),
@@ -39,8 +39,8 @@ def catalog() -> Catalog:
     )
 
 
-def test_pulsator_keeps_its_catalogued_terms(catalog: Catalog) -> None:
-    star = pulsation(np.random.default_rng(0), catalog, np.array([0]))
+def test_pulsator_keeps_its_catalogued_terms(catalogue: Catalogue) -> None:
+    star = pulsation(np.random.default_rng(0), catalogue, np.array([0]))
     mjd = np.sort(np.random.default_rng(1).uniform(0, 1000, 4000))
     mag = pulsator_mag(star, mjd, np.zeros(4000, dtype=np.int64))
     assert np.ptp(mag) == pytest.approx(0.6, rel=0.02)
@@ -53,14 +53,14 @@ def test_pulsator_keeps_its_catalogued_terms(catalog: Catalog) -> None:
     assert np.angle(terms[2] / (terms[0] / abs(terms[0])) ** 3) % (2 * np.pi) == pytest.approx(2.73, abs=1e-6)
 
 
-def test_rrab_rises_faster_than_it_falls(catalog: Catalog) -> None:
-    star = pulsation(np.random.default_rng(0), catalog, np.array([0]))
+def test_rrab_rises_faster_than_it_falls(catalogue: Catalogue) -> None:
+    star = pulsation(np.random.default_rng(0), catalogue, np.array([0]))
     mag = evaluate(star.amplitude[0, 0], star.phase[0, 0], PHASE_GRID)
     assert (np.diff(mag) < 0).mean() < 0.35  # a minority of the phases brightens
 
 
-def test_second_mode_has_its_own_amplitude(catalog: Catalog) -> None:
-    star = pulsation(np.random.default_rng(0), catalog, np.array([1]))
+def test_second_mode_has_its_own_amplitude(catalogue: Catalogue) -> None:
+    star = pulsation(np.random.default_rng(0), catalogue, np.array([1]))
     second = evaluate(star.amplitude[0, 1], star.phase[0, 1], PHASE_GRID)
     assert np.ptp(second) == pytest.approx(0.15, rel=1e-3)
     assert not star.amplitude[0, 2].any()

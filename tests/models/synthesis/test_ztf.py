@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.models import ModelError
 from starsieve.models.data import splits
 from starsieve.models.synthesis import (
     LightCurves,
     concatenate,
-    read_catalog,
+    read_catalogue,
     ztf_light_curves,
     ztf_measured_light_curves,
 )
@@ -27,7 +28,7 @@ from starsieve.models.synthesis.ztf.alerts import (
     select,
 )
 from starsieve.models.synthesis.ztf.measured import kept_points
-from starsieve.models.synthesis.ztf.real import MIN_EPOCHS, REAL
+from starsieve.models.synthesis.ztf.real import REAL
 from starsieve.models.synthesis.ztf.training_set import LABELS
 
 LIMIT = 10 ** (-0.4 * 20.5)
@@ -124,8 +125,8 @@ def allowed(data_dir: Path) -> set[str]:
     names: set[str] = set()
     for survey in ("catalina", "asas", "ztf_field", "ztf_snia"):
         names |= set(read_survey(data_dir / "lightcurves" / survey).object_id[::2].tolist())
-    catalog = read_catalog(data_dir / "catalogs")
-    return names | {*catalog.object_id[::2].tolist(), *catalog.quasar_id[::2].tolist()}
+    catalogue = read_catalogue(data_dir / "catalogs")
+    return names | {*catalogue.object_id[::2].tolist(), *catalogue.quasar_id[::2].tolist()}
 
 
 @pytest.fixture(scope="module")
