@@ -17,7 +17,10 @@ from tests.integration.streams import TIMEOUT, Stream, assert_each_alert_answere
 pytestmark = pytest.mark.kafka
 
 SECRET = "hunter2-42"
-RIGHTS = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush +ping +info +client +select +hello"
+RIGHTS = (
+    "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush +bitfield +pfadd +pfcount "
+    "+ping +info +client +select +hello"
+)
 
 
 def ends(worker: Process, code: int = 1, within_s: float = TIMEOUT) -> str:
@@ -64,7 +67,7 @@ def test_a_worker_whose_store_refuses_it_ends_with_the_reason(
     assert said in ends(stream.worker("refused"))
 
 
-@pytest.mark.parametrize("command", ["eval", "rpush", "lindex"])
+@pytest.mark.parametrize("command", ["eval", "rpush", "lindex", "bitfield"])
 def test_a_missing_right_is_found_at_the_start(
     kafka: str, guarded: Redis, make_stream: MakeStream, command: str
 ) -> None:
