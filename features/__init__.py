@@ -2,10 +2,11 @@
 
 from typing import TYPE_CHECKING
 
+from starsieve.features.shape.columns import FEATURES, PROFILE
+
 if TYPE_CHECKING:
     from starsieve.features.check import UnusableLightCurve
     from starsieve.features.periods.period import Period
-    from starsieve.features.shape.profile import PROFILE
     from starsieve.features.stream import (
         Batch,
         Update,
@@ -20,7 +21,6 @@ else:
     _MODULES = {
         "UnusableLightCurve": "check",
         "Period": "periods.period",
-        "PROFILE": "shape.profile",
     }  # all others: stream
 
     def __getattr__(name: str) -> object:
@@ -36,25 +36,6 @@ else:
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
 
-
-FEATURES: tuple[str, ...] = (
-    "amplitude",
-    "hl_amp_ratio",
-    "kurtosis",
-    "period",
-    "phase_cusum",
-    "phase_eta",
-    "phi21",
-    "phi31",
-    "quartile31",
-    "r21",
-    "r31",
-    "shapiro_w",
-    "skewness",
-    "slope_per10",
-    "slope_per90",
-    "stetson_k",
-)
 
 __all__ = [
     "FEATURES",

@@ -27,11 +27,13 @@ from starsieve.features.periods.state import (
     state_size,
     write_state,
 )
-from starsieve.features.shape.profile import FROM_SEARCH, PROFILE, profile_of_winsorized
+from starsieve.features.shape import profile
+from starsieve.features.shape.columns import FEATURES, PROFILE
+from starsieve.features.shape.profile import FROM_SEARCH, profile_of_winsorized
 from starsieve.features.shape.statistics import features_given_period
 from starsieve.features.shape.winsorize import winsorize
 
-N_FEATURES, N_PROFILE = 16, len(PROFILE)
+N_FEATURES, N_PROFILE = len(FEATURES), len(PROFILE)
 CERTIFIED = 15  # best blocks re-ranked
 # Columns of the table of periods; the first N_FOUND are what a search finds.
 (FREQUENCY, POWER, PEAK_FREQUENCY, PEAK_POWER, FALSE_ALARM, ALIASES, TREND_POWER, BEYOND_TREND, N_EPOCHS, LOOKED_AT,
@@ -238,8 +240,8 @@ def describe(
         part, b, n = slice(band_starts[i], band_starts[i + 1]), bands[i], n_seen[bands[i]]
         times = mjd[starts[b] : starts[b] + n]
         features_given_period(times, mags[part], errors[part], 1 / frequency, features[b])
-        profiles[b, 0], profiles[b, 1] = 1 / row[PEAK_FREQUENCY], row[PEAK_POWER]
-        profiles[b, 2] = row[FALSE_ALARM]
+        profiles[b, profile.PEAK_PERIOD], profiles[b, profile.PEAK_POWER] = 1 / row[PEAK_FREQUENCY], row[PEAK_POWER]
+        profiles[b, profile.FALSE_ALARM_PROBABILITY] = row[FALSE_ALARM]
         data = (time[part], weight[part], signal[part], np.array([0, n]), np.ones(1))
         deviation = math.sqrt(shares[i] * chi2 / np.sum(1 / winsorized_err[part] ** 2))
         profile_of_winsorized(data, deviation, errors[part], frequency, profiles[b, FROM_SEARCH:])

@@ -12,34 +12,15 @@ from starsieve.features.jit import Data, Floats, kernel
 from starsieve.features.periods.choice import EPOCHS_A_HARMONIC, MOST_HARMONICS
 from starsieve.features.periods.harmonics import curve_of, harmonic_power, nested_powers, turns
 from starsieve.features.periods.search import weighed
+from starsieve.features.shape.columns import PROFILE
 from starsieve.features.shape.winsorize import winsorize
 
-PROFILE: tuple[str, ...] = (
-    "peak_period",  # days, of the highest peak of the single-harmonic periodogram
-    "peak_power",
-    "false_alarm_probability",  # of that peak (Baluev 2008)
-    "power_1",  # fractions of chi2 that 1, 3 and 6 harmonics of the period explain; fewer if the epochs are few
-    "power_3",
-    "power_6",
-    "power_half",  # the same of half the period, with half as many harmonics, and of twice the period, with as many
-    "power_double",
-    "fitted_range",  # magnitudes, of the fitted curve at the epochs
-    "second_depth",  # its faintest point away from the minimum, as a fraction of its range
-    "median_level",  # its median above its brightest point, as a fraction of its range
-    "faint_share",  # of the epochs, where it is fainter than half way between brightest and faintest
-    "odd_share",  # of the curve's variance in odd harmonics: 0 where both halves of a cycle are alike
-    "residual_to_range",  # weighted rms of what the curve leaves
-    "residual_to_error",  # in units of the median error
-    "range_to_error",
-    "residual_skewness",
-    "residual_kurtosis",
-    "residual_eta",  # mean square of successive differences over the variance (von Neumann 1941): 2 for noise
-    "eta",  # the same of the light curve itself, in order of time
-    "eta_of_nights",  # over pairs of epochs within a night or two; 2 where there are few
-    "trend_power",  # fraction of chi2 that a straight line explains
-    "eclipse_share",  # of the cycle, where a curve of up to 12 harmonics has left its brightest level
-)
-FROM_SEARCH = 3  # leading numbers, which the period search knows; profile_given_period gives the others
+# Places in PROFILE: first what the period search knows, then, in the order of profile_given_period's `out`, the others.
+PEAK_PERIOD, PEAK_POWER, FALSE_ALARM_PROBABILITY = range(3)
+FROM_SEARCH = 3
+(POWER_1, POWER_3, POWER_6, POWER_HALF, POWER_DOUBLE, FITTED_RANGE, SECOND_DEPTH, MEDIAN_LEVEL, FAINT_SHARE, ODD_SHARE,
+ RESIDUAL_TO_RANGE, RESIDUAL_TO_ERROR, RANGE_TO_ERROR, RESIDUAL_SKEWNESS, RESIDUAL_KURTOSIS, RESIDUAL_ETA, ETA,
+ ETA_OF_NIGHTS, TREND_POWER, ECLIPSE_SHARE) = range(len(PROFILE) - FROM_SEARCH)  # fmt: skip
 HALF_WAY = 0.5  # between brightest and faintest
 AWAY = 0.2  # of a cycle from the minimum, from where another may begin
 SMALLEST_RANGE = 1e-6  # magnitudes
@@ -153,14 +134,18 @@ def profile_of_winsorized(data: Data, deviation: float, magerr: Floats, frequenc
         faint += curve[i] - brightest > HALF_WAY * extent
     standard = signal / weight
     residual, error = math.sqrt(1 - powers[-1]), np.median(magerr) / deviation
-    out[0], out[1], out[2] = powers[0], powers[min(3, powers.size) - 1], powers[-1]
-    _powers_beside(data, frequency, powers.size, out[3:5])
-    out[5], out[6] = extent * deviation, (second - brightest) / extent
-    out[7], out[8] = (np.median(curve) - brightest) / extent, faint / n
-    out[9] = _odd_share(coefficients)
-    out[10], out[11], out[12] = residual / extent, residual / error, extent / error
+    out[POWER_1], out[POWER_3], out[POWER_6] = powers[0], powers[min(3, powers.size) - 1], powers[-1]
+    _powers_beside(data, frequency, powers.size, out[POWER_HALF : POWER_DOUBLE + 1])
+    out[FITTED_RANGE], out[SECOND_DEPTH] = extent * deviation, (second - brightest) / extent
+    out[MEDIAN_LEVEL], out[FAINT_SHARE] = (np.median(curve) - brightest) / extent, faint / n
+    out[ODD_SHARE] = _odd_share(coefficients)
+    out[RESIDUAL_TO_RANGE], out[RESIDUAL_TO_ERROR], out[RANGE_TO_ERROR] = (
+        residual / extent,
+        residual / error,
+        extent / error,
+    )
     left = standard - curve
-    _residual_moments(left, out[13:15])
-    out[15], out[16] = _eta(time, left, np.inf), _eta(time, standard, np.inf)
-    out[17], out[18] = _eta(time, standard, NIGHTS), _trend_power(time, weight, signal)
-    out[19] = _eclipse_share(data, frequency)
+    _residual_moments(left, out[RESIDUAL_SKEWNESS : RESIDUAL_KURTOSIS + 1])
+    out[RESIDUAL_ETA], out[ETA] = _eta(time, left, np.inf), _eta(time, standard, np.inf)
+    out[ETA_OF_NIGHTS], out[TREND_POWER] = _eta(time, standard, NIGHTS), _trend_power(time, weight, signal)
+    out[ECLIPSE_SHARE] = _eclipse_share(data, frequency)

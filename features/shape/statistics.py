@@ -1,4 +1,4 @@
-"""The 16 variability features of UPSILoN-T (Kim et al. 2021, A&A 653, A22), given the period."""
+"""The 16 variability features of UPSILoN-T (Kim et al. 2021, A&A 653, A22), given the period; see `columns`."""
 
 import math
 
@@ -6,9 +6,12 @@ import numpy as np
 
 from starsieve.features.jit import Floats, kernel
 from starsieve.features.periods.harmonics import turns
+from starsieve.features.shape.columns import FEATURES
 from starsieve.features.shape.shapiro import shapiro_w
 from starsieve.features.shape.sorting import sort_pairs
 
+(AMPLITUDE, HL_AMP_RATIO, KURTOSIS, PERIOD, PHASE_CUSUM, PHASE_ETA, PHI21, PHI31, QUARTILE31, R21, R31, SHAPIRO_W,
+ SKEWNESS, SLOPE_PER10, SLOPE_PER90, STETSON_K) = range(len(FEATURES))  # fmt: skip
 N_FOURIER = 7  # the mean and three harmonics
 # Pivot of the Fourier fit, per epoch, under which a term is not determined by the phases at hand and is left out.
 UNDETERMINED = 1e-10
@@ -107,11 +110,11 @@ def _fourier_features(mjd: Floats, mag: Floats, mean: float, period: float, out:
     solve_cholesky(normal, rhs, UNDETERMINED * mjd.size)
     amplitude = math.hypot(rhs[1], rhs[2])
     phase = _phase(rhs[1], rhs[2])
-    out[0] = amplitude
-    out[6] = _phase(rhs[3], rhs[4]) - 2 * phase
-    out[7] = _phase(rhs[5], rhs[6]) - 3 * phase
-    out[9] = math.hypot(rhs[3], rhs[4]) / amplitude
-    out[10] = math.hypot(rhs[5], rhs[6]) / amplitude
+    out[AMPLITUDE] = amplitude
+    out[PHI21] = _phase(rhs[3], rhs[4]) - 2 * phase
+    out[PHI31] = _phase(rhs[5], rhs[6]) - 3 * phase
+    out[R21] = math.hypot(rhs[3], rhs[4]) / amplitude
+    out[R31] = math.hypot(rhs[5], rhs[6]) / amplitude
 
 
 @kernel
@@ -121,8 +124,8 @@ def _moment_features(mag: Floats, mean: float, variance: float, out: Floats) -> 
         d = mag[i] - mean
         third += d * d * d
         fourth += d * d * d * d
-    out[12] = third / mag.size / variance**1.5
-    out[2] = fourth / mag.size / (variance * variance) - 3
+    out[SKEWNESS] = third / mag.size / variance**1.5
+    out[KURTOSIS] = fourth / mag.size / (variance * variance) - 3
 
 
 @kernel
@@ -142,10 +145,10 @@ def _order_features(mag: Floats, magerr: Floats, variance: float, out: Floats) -
         else:
             bright += d * d * weight
             bright_weight += weight
-    out[1] = math.sqrt(faint / faint_weight / (bright / bright_weight))
-    out[8] = percentile(ordered, 0.75) - percentile(ordered, 0.25)
-    out[11] = shapiro_w(ordered, variance)
-    out[15] = absolute / math.sqrt(squares) / math.sqrt(mag.size)
+    out[HL_AMP_RATIO] = math.sqrt(faint / faint_weight / (bright / bright_weight))
+    out[QUARTILE31] = percentile(ordered, 0.75) - percentile(ordered, 0.25)
+    out[SHAPIRO_W] = shapiro_w(ordered, variance)
+    out[STETSON_K] = absolute / math.sqrt(squares) / math.sqrt(mag.size)
 
 
 @kernel
@@ -170,15 +173,15 @@ def _folded_features(
                 slopes[n_slopes] = (times[i] - times[i - 1]) / step
                 n_slopes += 1
     slopes = slopes[:n_slopes]
-    out[4] = (highest - lowest) / n / weighted_std
-    out[5] = steps / (n - 1) / (weighted_std * weighted_std)
-    out[13] = percentile_of_any(slopes, 0.1)
-    out[14] = percentile_of_any(slopes, 0.9)
+    out[PHASE_CUSUM] = (highest - lowest) / n / weighted_std
+    out[PHASE_ETA] = steps / (n - 1) / (weighted_std * weighted_std)
+    out[SLOPE_PER10] = percentile_of_any(slopes, 0.1)
+    out[SLOPE_PER90] = percentile_of_any(slopes, 0.9)
 
 
 @kernel
 def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: float, out: Floats) -> None:
-    """Fill `out` (16,) in the order of `features.FEATURES`, from float64 arrays (n,) and a period in days."""
+    """Fill `out` (16,) in the order of FEATURES, from float64 arrays (n,) and a period in days."""
     n = mag.size
     weights, weighted, total = 0.0, 0.0, 0.0
     for i in range(n):
@@ -191,7 +194,7 @@ def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: floa
         variance += (mag[i] - mean) ** 2
         weighted_variance += (mag[i] - weighted_mean) ** 2 / magerr[i]
     variance /= n
-    out[3] = period
+    out[PERIOD] = period
     _fourier_features(mjd, mag, mean, period, out)
     _moment_features(mag, mean, variance, out)
     _order_features(mag, magerr, variance, out)

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from starsieve.features.shape.profile import FROM_SEARCH, PROFILE, profile_given_period
+from starsieve.features.shape.columns import PROFILE
+from starsieve.features.shape.profile import FROM_SEARCH, profile_given_period
 from starsieve.features.tools.folder import Objects, read_light_curves, read_objects
 from starsieve.features.tools.lightcurves import LightCurves
 from starsieve.models.synthesis.lightcurves import Epochs

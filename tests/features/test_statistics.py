@@ -1,12 +1,19 @@
 """The 16 features given the period are those of numpy and scipy."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from starsieve.features import FEATURES, reference
+from starsieve import schemas
+from starsieve.features import FEATURES, PROFILE, check, reference
+from starsieve.features.periods.choice import EPOCHS_A_HARMONIC
+from starsieve.features.shape import profile, statistics
+from starsieve.features.shape.columns import FEATURE_COLUMNS, HARMONIC_EPOCHS, PROFILE_COLUMNS
+from starsieve.features.shape.profile import FROM_SEARCH
 from starsieve.features.shape.shapiro import shapiro_w
 from starsieve.features.shape.sorting import sort_pairs
 from starsieve.features.shape.statistics import features_given_period
@@ -60,3 +67,31 @@ def test_pairs_are_sorted_by_key_then_value(n: int, distinct: int) -> None:
     sort_pairs(sorted_keys, sorted_values)
     np.testing.assert_array_equal(sorted_keys, keys[expected])
     np.testing.assert_array_equal(sorted_values, values[expected])
+
+
+def test_every_number_stands_at_its_name() -> None:
+    for name in FEATURES:
+        assert getattr(statistics, name.upper()) == FEATURES.index(name), name
+    for name in PROFILE:
+        place = PROFILE.index(name)
+        assert getattr(profile, name.upper()) == (place if place < FROM_SEARCH else place - FROM_SEARCH), name
+
+
+def test_the_table_says_of_every_number_what_it_is() -> None:
+    columns = [*FEATURE_COLUMNS, *PROFILE_COLUMNS]
+    assert len({column.name for column in columns}) == len(columns) == 39
+    assert all(column.formula and column.epochs >= check.MIN_TIMES for column in columns)
+    assert HARMONIC_EPOCHS == EPOCHS_A_HARMONIC
+    units = {column.name: column.unit for column in columns}
+    fields = {field["name"]: field["doc"] for field in _feature_fields()}
+    assert {name: f"[{unit}]" if unit else "" for name, unit in units.items() if name in fields} == {
+        name: ("[" + doc.partition("[")[2]).replace("days", "d") if "[" in doc else "" for name, doc in fields.items()
+    }
+
+
+def _feature_fields() -> list[dict[str, Any]]:
+    """What the schema of our messages says of the features."""
+    schema = json.loads((Path(schemas.__file__).parent / "starsieve.classification.v2.avsc").read_text())
+    (bands,) = (field["type"]["items"]["fields"] for field in schema["fields"] if field["name"] == "bands")
+    (features,) = (field["type"] for field in bands if field["name"] == "features")
+    return next(each["fields"] for each in features if isinstance(each, dict))

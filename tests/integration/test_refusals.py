@@ -17,10 +17,8 @@ from tests.integration.streams import TIMEOUT, Stream, assert_each_alert_answere
 pytestmark = pytest.mark.kafka
 
 SECRET = "hunter2-42"
-RIGHTS = (
-    "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush +bitfield +pfadd +pfcount "
-    "+ping +info +client +select +hello"
-)
+RIGHTS = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush +bitfield +pfadd +pfcount"
+CONNECTING = "+ping +info +client +select +hello"
 
 
 def ends(worker: Process, code: int = 1, within_s: float = TIMEOUT) -> str:
@@ -38,7 +36,9 @@ def as_user(address: str, user: str, password: str = SECRET) -> str:
 def guarded(own_redis: Redis) -> Redis:
     """A Valkey with a user who has just the rights that a worker needs."""
     with redis.Redis.from_url(own_redis.address) as client:
-        client.execute_command("ACL", "SETUSER", "worker", "on", f">{SECRET}", "~{ztf:*", *RIGHTS.split())
+        client.execute_command(
+            "ACL", "SETUSER", "worker", "on", f">{SECRET}", "~{ztf:*", *RIGHTS.split(), *CONNECTING.split()
+        )
     return own_redis
 
 
