@@ -67,7 +67,7 @@ def test_a_worker_whose_store_refuses_it_ends_with_the_reason(
     assert said in ends(stream.worker("refused"))
 
 
-@pytest.mark.parametrize("command", ["eval", "rpush", "lindex"])
+@pytest.mark.parametrize("command", ["eval", "rpush", "lindex", "bitfield"])
 def test_a_missing_right_is_found_at_the_start(
     kafka: str, guarded: Redis, make_stream: MakeStream, command: str
 ) -> None:

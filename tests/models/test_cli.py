@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from starsieve.features.tools.commands import Commands
 from starsieve.features.tools.errors import EXIT_WRONG_USAGE
 from starsieve.models import cli
+from starsieve.models.serving.classifier import Classifier
 
 pq = pytest.importorskip("pyarrow.parquet")
 
@@ -63,6 +64,10 @@ def test_a_transfer_leaves_a_network_with_its_card(model: Path) -> None:
     assert card["training"]["objects"] == {"LPV": STARS, "RRAB": STARS}
     assert card["dropped_classes"] == {"WEIRD": 1}
     assert card["not_classified"] == {"too_few_epochs": 1}
+    reference = Classifier(model).reference
+    assert reference is not None
+    assert reference.objects == 2 * STARS
+    assert {each.band for each in reference.distributions} == {*card["bands"], "all"}
     assert (model / "card.md").read_text().startswith("# starsieve-survey")
     assert (model / "card.png").stat().st_size > 1000
 
