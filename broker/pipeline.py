@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 import redis
 import structlog
 
+from starsieve.broker import telemetry
 from starsieve.broker.blame import Blame
 from starsieve.broker.dead_letters import dead_letter
 from starsieve.broker.drift import Drift
@@ -134,6 +135,7 @@ class Pipeline:
         with stage("process"):
             min_epochs = least_epochs(self.classifier, self._settings.min_epochs)
             outcomes, changes = process(alerts, stored, self.classifier, min_epochs=min_epochs)
+        _tell_of_searches(outcomes)
         with stage("encode"):
             answers = [
                 self._outcome(each, outcome, ingested_ms) for (each, _), outcome in zip(good, outcomes, strict=True)
@@ -173,6 +175,12 @@ class Pipeline:
             self._light_curves.write(left, stored)
 
         self._patience(write)
+
+
+def _tell_of_searches(outcomes: Sequence[Outcome]) -> None:
+    blocks = [outcome.period.blocks for outcome in outcomes if outcome.period is not None]
+    searched = sum(each > 0 for each in blocks)
+    telemetry.searches(full=searched, lazy=len(blocks) - searched, blocks=sum(blocks))
 
 
 def _internal(error: Exception) -> AlertError:

@@ -5,6 +5,7 @@ state. Workers that see one object at the same time need no lock: appending lose
 deduplicates. 200 rows that came one or two at a time take 3.4 kB as such a list, 5.6 kB as a string grown by APPEND.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 import redis
 import structlog
 
+from starsieve.broker import telemetry
 from starsieve.broker.epochs import EPOCH, Epochs, merge
 from starsieve.broker.redis_client import is_missing_right, is_wrong_type, risks
 
@@ -104,7 +106,7 @@ class LightCurves:
             # The state first, and in `write` last: it never covers epochs that its reader has not seen.
             pipeline.get(self._search_key(object_id))
             pipeline.lrange(self._epochs_key(object_id), 0, -1)
-        answers = iter(pipeline.execute(raise_on_error=False))
+        answers = iter(self._timed("read", pipeline))
         stored = {}
         for object_id, state, chunks in zip(object_ids, answers, answers, strict=True):
             if is_wrong_type(state):
@@ -134,7 +136,8 @@ class LightCurves:
             pipeline.expire(key, expiry)
             if change.search_state is not None:
                 pipeline.set(self._search_key(change.object_id), change.search_state, ex=expiry)
-        self._raise_first(pipeline.execute(raise_on_error=False))
+        sent = sum(each.new_epochs.nbytes + len(each.search_state or b"") for each in changes)
+        self._raise_first(self._timed("write", pipeline, sent))
         long = [each.object_id for each in changes if len(stored[each.object_id].chunks) > _MAX_CHUNKS]
         failed = [a for a in self._compacted([stored[each] for each in long], long) if isinstance(a, Exception)]
         if failed:
@@ -179,6 +182,15 @@ class LightCurves:
         return pipeline.execute(raise_on_error=False)
 
     @staticmethod
+    def _timed(call: str, pipeline: "redis.client.Pipeline", sent: int = 0) -> list[Any]:
+        """The answers of a round trip, errors among them."""
+        begin = time.perf_counter()
+        answers = pipeline.execute(raise_on_error=False)
+        received = sum(len(part) for each in answers if isinstance(each, (bytes, list)) for part in _parts(each))
+        telemetry.store_call(call, time.perf_counter() - begin, sent=sent, received=received)
+        return answers
+
+    @staticmethod
     def _raise_first(answers: Iterable[Any]) -> None:
         for answer in answers:
             if isinstance(answer, Exception):
@@ -190,3 +202,7 @@ class LightCurves:
 
     def _search_key(self, object_id: str) -> str:
         return f"{{{self._survey}:{object_id}}}:search"
+
+
+def _parts(answer: bytes | list[bytes]) -> list[bytes]:
+    return answer if isinstance(answer, list) else [answer]

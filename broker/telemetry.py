@@ -62,7 +62,11 @@ STORE_SECONDS = Histogram("starsieve_store_seconds", "Time of a call to Redis.",
 STORE_BYTES = Counter("starsieve_store_bytes_total", "Payload to (sent) and from (received) Redis.", ["direction"])
 STORE_ERRORS = Counter("starsieve_store_errors_total", "Calls that Redis failed or refused.", ["kind"])
 
-SEARCHES = Counter("starsieve_period_searches_total", "Period searches: full, or lazy from the last one's.", ["kind"])
+SEARCHES = Counter(
+    "starsieve_period_searches_total",
+    "Periods: full where a search was due, lazy where the last rung's was kept.",
+    ["kind"],
+)
 BLOCKS = Counter("starsieve_blocks_looked_at_total", "Blocks of frequencies whose power was computed exactly.")
 
 NETWORK = Info("starsieve_network", "The network in use.", ["survey"])

@@ -63,7 +63,7 @@ def search_period(
     powers, frequencies = np.full(CERTIFIED, -1, np.float32), np.empty(CERTIFIED)
     found, looked = best_blocks(data, step, lowest_index(baseline, step), bounded, ceilings, powers, frequencies)
     row[:] = np.nan
-    row[LOOKED_AT] = looked / ceilings.size
+    row[LOOKED_AT] = looked
     if found == 0:
         return
     winsorized_mag, winsorized_err = np.empty(n), np.empty(n)

@@ -69,8 +69,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - an instruction, a branch
             the last one begins.
 
     Returns:
-        What was found (OK, or what is wrong: see MEANING), the place behind the record (or of the value that is wrong),
-        and how many values it has.
+        What was found (OK, FULL if `cells` is too small, or what is wrong: see MEANING), the place behind the record or
+        of the value that is wrong, and how many values it has.
     """
     left, items = np.zeros(MAX_DEPTH + 1, np.int64), np.zeros(MAX_DEPTH + 1, np.int64)  # by depth in arrays
     step, depth, values, used, start = 0, 0, 0, 0, at
@@ -98,6 +98,14 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - an instruction, a branch
         elif operation == BYTES:
             length, at = _number(data, at)
             at = _skip(data, at, length)
+            step += 1
+        elif operation == KEPT_FLOAT:
+            cells[rows[table, LAST] + code[step, COLUMN]] = _single(data, at)
+            at = _skip(data, at, 4)
+            step += 1
+        elif operation == KEPT_DOUBLE:
+            cells[rows[table, LAST] + code[step, COLUMN]] = _double(data, at)
+            at = _skip(data, at, 8)
             step += 1
         elif operation >= KEPT:
             value, at = _kept(data, at, operation)
@@ -143,32 +151,40 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - an instruction, a branch
 
 
 @kernel
-def _kept(data: Bytes, at: int, operation: int) -> tuple[int, int]:
-    """A value as it stands in a cell."""
-    if operation == KEPT_TEXT:
-        length, at = _number(data, at)
-        return at << 32 | length, _skip(data, at, length)
-    if operation == KEPT_DOUBLE:
-        return _bits(data, at, 8), _skip(data, at, 8)
-    if operation == KEPT_BOOLEAN:
-        return int(_bits(data, at, 1) != 0), _skip(data, at, 1)
-    if operation == KEPT_FLOAT:
-        single = np.uint32(_bits(data, at, 4)).view(np.float32)
-        return int(np.float64(single).view(np.int64)), _skip(data, at, 4)
-    value, at = _number(data, at)
-    if operation == KEPT_WHOLE:
-        value = int(np.float64(value).view(np.int64))
-    return value, at
+def _single(data: Bytes, at: int) -> int:
+    """The bits of a float, as those of a double; 0 if the data end in it."""
+    if not 0 <= at <= data.size - 4:
+        return 0
+    return int(np.float64(np.uint32(_four_bytes(data, at)).view(np.float32)).view(np.int64))
 
 
 @kernel
-def _bits(data: Bytes, at: int, size: int) -> int:
-    """An integer of so many bytes, the lowest first; 0 if there are not so many."""
-    bits = np.uint64(0)
-    if at >= 0 and size <= data.size - at:
-        for place in range(size):
-            bits |= np.uint64(data[at + place]) << np.uint64(8 * place)
-    return int(np.int64(bits))
+def _double(data: Bytes, at: int) -> int:
+    """The bits of a double; 0 if the data end in it."""
+    if not 0 <= at <= data.size - 8:
+        return 0
+    return int(np.int64(_four_bytes(data, at)) | np.int64(_four_bytes(data, at + 4)) << 32)
+
+
+@kernel
+def _four_bytes(data: Bytes, at: int) -> int:
+    """Bytes that are there, the lowest first: for the compiler this is one instruction."""
+    low = np.int64(data[at]) | np.int64(data[at + 1]) << 8
+    return int(low | np.int64(data[at + 2]) << 16 | np.int64(data[at + 3]) << 24)
+
+
+@kernel
+def _kept(data: Bytes, at: int, operation: int) -> tuple[int, int]:
+    """Another value as it stands in a cell."""
+    if operation == KEPT_BOOLEAN:
+        behind = _skip(data, at, 1)
+        return int(behind >= 0 and data[at] != 0), behind
+    value, at = _number(data, at)
+    if operation == KEPT_TEXT:
+        return at << 32 | value, _skip(data, at, value)
+    if operation == KEPT_WHOLE:
+        value = int(np.float64(value).view(np.int64))
+    return value, at
 
 
 @kernel

@@ -1,13 +1,14 @@
 """The period of an object, seen in one or more bands, and what is known about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starsieve.features.analyse import (
     ALIASES,
     BASELINE,
     BEYOND_TREND,
     FREQUENCY,
+    LOOKED_AT,
     N_EPOCHS,
     PEAK_FREQUENCY,
     PEAK_POWER,
@@ -46,6 +47,7 @@ class Period:
     aliases: tuple[str, ...]
     cycles: float
     n_epochs: int
+    blocks: int = field(default=0, compare=False)  # of frequencies, looked at now: none where the last rung's was kept
 
     @property
     def trust(self) -> str:
@@ -81,4 +83,5 @@ def period_from_row(row: Sequence[float]) -> Period:
         aliases=alias_names(int(row[ALIASES])),
         cycles=row[BASELINE] * frequency,
         n_epochs=int(row[N_EPOCHS]),
+        blocks=int(row[LOOKED_AT]),
     )
