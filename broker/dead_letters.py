@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from starsieve.broker.kafka.messages import Incoming, Outgoing
+from starsieve.broker.kafka.messages import OWN_MARK, Incoming, Outgoing
 from starsieve.broker.settings import Settings
 from starsieve.broker.surveys import AlertError
 
@@ -15,6 +15,8 @@ _MOST_RECORDS_NAMED = 100  # of the bad ones of one message
 
 def dead_letter(message: Incoming, settings: Settings, errors: Mapping[int, AlertError]) -> Outgoing:
     """The message as it came; headers say why: the `reason` of its first bad record, and the numbers of all of them.
+
+    Headers of the same names that it came with are kept as `original_reason` and so on.
 
     Args:
         errors: what is wrong, by the number of the record in its message; at least one.
@@ -34,4 +36,6 @@ def dead_letter(message: Incoming, settings: Settings, errors: Mapping[int, Aler
         ("survey", settings.survey),
     ]
     added = [(name, str(text).encode(errors="backslashreplace")) for name, text in texts]
-    return Outgoing(settings.kafka.dead_letter_topic, message.key, message.value, [*message.headers, *added])
+    ours = {OWN_MARK[0], *(name for name, _ in texts)}
+    came = [(f"original_{name}" if name in ours else name, value) for name, value in message.headers]
+    return Outgoing(settings.kafka.dead_letter_topic, message.key, message.value, [*came, *added])

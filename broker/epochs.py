@@ -24,6 +24,7 @@ _REFERENCE_SHIFT, _REFERENCE_MASK = 5, 0b1111  # a hash of the reference image: 
 _PROGRAM_SHIFT, _PROGRAM_MASK = 3, 0b11
 _BAND_MASK = 0b111
 
+_LAST_MJD, _LARGEST_MAG = 200_000.0, 100.0  # the year 2406
 # Exposures of one band are at least 30 s apart; the times of one exposure differ by milliseconds between packets,
 # because positions do.
 SAME_EXPOSURE_DAYS = 5 / 86400
@@ -91,6 +92,13 @@ def _winners(order: Integers, mjd: Floats, mag: Singles, magerr: Singles, flags:
 def band_numbers(rows: Epochs) -> NDArray[np.int64]:
     """The band of each row, as an index into BANDS."""
     return (rows["flags"] & _BAND_MASK).astype(np.int64)
+
+
+def are_sound(rows: Epochs) -> bool:
+    """Whether rows can be what a survey has measured: finite, of a band that there is, at a time of this age."""
+    mjd, mag, magerr = rows["mjd"], rows["mag"], rows["magerr"]
+    sound = (mjd > 0) & (mjd < _LAST_MJD) & (np.abs(mag) < _LARGEST_MAG) & (magerr > 0) & np.isfinite(magerr)
+    return bool(np.all(sound & ((rows["flags"] & _BAND_MASK) < len(BANDS))))
 
 
 def of_band(rows: Epochs, band: str) -> Epochs:

@@ -110,6 +110,8 @@ class KafkaSettings(BaseModel):
 
     @model_validator(mode="after")
     def _never_eat_own_output(self) -> Self:
+        if self.output_topic == self.dead_letter_topic:
+            raise ValueError(f"dead_letter_topic: {self.dead_letter_topic!r} is the output_topic, too")
         for topic in (self.output_topic, self.dead_letter_topic):
             for wanted in self.topics:
                 if includes(wanted, topic):
@@ -183,9 +185,9 @@ def load(toml_file: Path | None, **overrides: Any) -> Settings:
         ]
         raise SettingsError("\n".join(lines)) from None
     except PydanticSettingsError as error:
-        hint = """STARSIEVE_KAFKA__... of lists and tables is JSON, e.g. ["a", "^b"]"""
+        hint = """variables of lists and tables are JSON, e.g. STARSIEVE_KAFKA__TOPICS='["a", "^b"]'"""
         raise SettingsError(f"{error}: {hint}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"--config {toml_file} is not TOML: {error}") from None
     return settings
 

@@ -16,7 +16,7 @@ import redis
 import structlog
 
 from starsieve.broker import telemetry
-from starsieve.broker.epochs import EPOCH, Epochs, merge
+from starsieve.broker.epochs import EPOCH, Epochs, are_sound, merge
 from starsieve.broker.redis_client import is_missing_right, is_wrong_type, risks
 
 log = structlog.get_logger()
@@ -112,11 +112,12 @@ class LightCurves:
             if is_wrong_type(state):
                 state = None  # noqa: PLW2901 - the next one replaces whatever is there
             self._raise_first([state, *([] if is_wrong_type(chunks) else [chunks])])
-            if is_wrong_type(chunks) or any(len(chunk) % EPOCH.itemsize for chunk in chunks):
+            rows = None if is_wrong_type(chunks) else _rows_of(chunks)
+            if rows is None:
                 key = self._epochs_key(object_id)
                 stored[object_id] = Stored(np.empty(0, EPOCH), unreadable=f"{key} is no list of our rows: delete it")
             else:
-                stored[object_id] = Stored(merge(np.frombuffer(chunk, EPOCH) for chunk in chunks), state, chunks)
+                stored[object_id] = Stored(merge([rows]), state, chunks)
         return stored
 
     def write(
@@ -202,6 +203,14 @@ class LightCurves:
 
     def _search_key(self, object_id: str) -> str:
         return f"{{{self._survey}:{object_id}}}:search"
+
+
+def _rows_of(chunks: Sequence[bytes]) -> Epochs | None:
+    """The rows of a list; None if somebody else has written what cannot be rows of ours."""
+    if any(len(chunk) % EPOCH.itemsize for chunk in chunks):
+        return None
+    rows = np.frombuffer(b"".join(chunks), EPOCH)
+    return rows if are_sound(rows) else None
 
 
 def _parts(answer: bytes | list[bytes]) -> list[bytes]:

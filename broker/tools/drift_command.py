@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from starsieve.broker.drift import HOURS, Seen, Window
 from starsieve.broker.redis_client import connect
 from starsieve.broker.settings import Settings
 from starsieve.broker.tools.one_object import network_in_use
+from starsieve.features.tools.commands import check_picture
 from starsieve.features.tools.errors import EXIT_FAILED, UsageError
 from starsieve.models.serving.classifier import Classifier
 from starsieve.models.serving.drift import CLASS, MIN_OBJECTS, Distribution, Reference
@@ -65,7 +65,7 @@ def show(settings: Settings, now_s: float, *, as_json: bool, plot: Path | None) 
     Raises DriftError, redis.RedisError, models.ModelError, OSError; ModuleNotFoundError without matplotlib.
     """
     if plot is not None:
-        import_module("matplotlib")  # before the work, not after it
+        check_picture(plot)
     found = read(settings, now_s)
     if as_json:
         typer.echo(to_json(found))

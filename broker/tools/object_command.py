@@ -1,6 +1,5 @@
 """What `starsieve object` does, in order: connect, find, compute, print, draw; or forget."""
 
-from importlib import import_module
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ from starsieve.broker.store import LightCurves
 from starsieve.broker.tools import one_object
 from starsieve.broker.tools.one_object import ObjectError
 from starsieve.broker.warmup import warm_up
+from starsieve.features.tools.commands import check_picture
 
 __all__ = ["ObjectError", "forget", "show"]
 
@@ -27,7 +27,7 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
     Raises ObjectError, redis.RedisError, models.ModelError, OSError; ModuleNotFoundError without matplotlib.
     """
     if plot is not None:
-        import_module("matplotlib")  # before the work, not after it
+        check_picture(plot)
     with connect(settings.redis.url.get_secret_value()) as client:
         light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
         found = one_object.find(light_curves, settings.survey, object_id)

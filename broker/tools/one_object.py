@@ -21,8 +21,9 @@ from starsieve.broker.process import Outcome, process
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves, Stored
 from starsieve.broker.surveys import Alert
+from starsieve.broker.surveys.packets import SURVEYS
 from starsieve.features import Period
-from starsieve.features.tools.errors import CommandError
+from starsieve.features.tools.errors import CommandError, UsageError
 from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import Classifier
 from starsieve.models.serving.networks import Networks
@@ -64,6 +65,10 @@ def find(light_curves: LightCurves, survey: str, object_id: str) -> Found:
         ObjectError: nothing is, or something that is not starsieve's.
         redis.RedisError: the store does not answer, or refuses.
     """
+    if survey not in SURVEYS:
+        raise UsageError(f"survey: {survey!r} is none of {', '.join(SURVEYS)}")
+    if not object_id.isascii():
+        raise UsageError(f"no survey has an object {object_id!a}")
     held = light_curves.holds(object_id)
     stored = light_curves.read([object_id])[object_id]
     if stored.unreadable is not None:
@@ -231,7 +236,8 @@ def _period_in_words(period: Period | None) -> str:
         return "no period: no band has enough epochs, or none can be used"
     aliases = ", ".join(period.aliases) or "none"
     return (
-        f"period {period.period:.6g} d (share of chi2 {period.power:.3f}), aliases: {aliases}; highest peak "
+        f"period {period.period:.6g} d ({period.trust.lower().replace('_', ' ')}; share of chi2 {period.power:.3f}), "
+        f"aliases: {aliases}; highest peak "
         f"{period.peak_period:.6g} d, false-alarm probability {period.false_alarm_probability:.1e}"
     )
 

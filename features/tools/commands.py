@@ -21,6 +21,9 @@ EXTRAS |= dict.fromkeys(STREAM, "stream")
 EXTRAS |= dict.fromkeys(("tensorflow", "keras", "sklearn", "joblib", "scipy"), "train")
 
 
+PICTURES = (".png", ".pdf", ".svg", ".jpg")
+
+
 class Commands(TyperGroup):
     """A group of commands whose errors end in one line and the exit code of their kind."""
 
@@ -64,6 +67,14 @@ def check_file(path: Path) -> None:
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is not a file: choose another name to write to")
     check_folder(path.parent)
+
+
+def check_picture(path: Path) -> None:
+    """As `check_file`, and that matplotlib is there and draws such a picture."""
+    need("matplotlib")
+    if path.suffix.lower() not in PICTURES:
+        raise UsageError(f"{path}: a picture ends in one of {', '.join(PICTURES)}")
+    check_file(path)
 
 
 def check_folder(path: Path) -> None:

@@ -43,6 +43,8 @@ def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monke
         ('[redis]\nurl = "redis://host/0?socket_timeout=soon"', "redis.url", "ValueError"),
         ('[redis]\nurl = "redis://host/0?socket_timeout"', "redis.url", "bad query"),
         ('[kafka]\ntopics = ["^[[:alpha:]]+_.*$"]', "kafka.topics", "POSIX"),
+        ('[kafka]\noutput_topic = "a"\ndead_letter_topic = "a"', "dead_letter_topic", "output_topic"),
+        (f"a = {'[' * 5000}", "starsieve.toml", "TOML"),
         ('[kafka]\ntopics = ["^.*"]', "kafka", "starsieve_classifications"),
         ('[kafka]\nbootstrap_servers = ""', "kafka.bootstrap_servers", "''"),
     ],

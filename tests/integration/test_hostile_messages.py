@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import fastavro
+import numpy as np
 import pytest
 import redis
 from confluent_kafka import Producer
 
 from starsieve import schemas
+from starsieve.broker.epochs import EPOCH
 from starsieve.broker.kafka.messages import OWN_MARK
 from starsieve.broker.outputs import elasticc
 from tests.integration import raw_producer, topics
@@ -20,6 +22,13 @@ from tests.integration.streams import Stream, assert_each_alert_answered_once
 
 pytestmark = pytest.mark.kafka
 
+ROWS = {
+    "odd bytes": b"odd",
+    "no band": np.array([(59000.0, 17.0, 0.1, 7)], EPOCH).tobytes(),
+    "no time": np.array([(np.nan, 17.0, 0.1, 1)], EPOCH).tobytes(),
+    "no magnitude": np.array([(59000.0, 1e30, 0.1, 1)], EPOCH).tobytes(),
+}
+
 
 def reasons(stream: Stream) -> list[str]:
     return [headers["reason"] for headers, _ in stream.refused()]
@@ -27,11 +36,11 @@ def reasons(stream: Stream) -> list[str]:
 
 def test_header_names_that_are_no_text(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url)
-    good = night(stars=2, alerts=10)
-    stream.produce(good[:5])
+    good = night(stars=20, alerts=10)  # so many that the interpreter has specialised what reads them
+    stream.produce(good[:150])
     for headers in ([(b"\xff\xfe", b"x")], [(b"fine", b"x"), (b"\xc3", None)], [(b"", None)], [(b"name", None)]):
         raw_producer.produce(kafka, stream.alerts, good[0], headers)
-    stream.produce(good[5:])
+    stream.produce(good[150:])
     stream.worker("reader")
     stream.finish(len(good) + 4)
     assert_each_alert_answered_once(stream)
@@ -102,7 +111,22 @@ def test_patterns_are_pythons_and_never_mean_our_own_topics(
     assert '"topics": ["^nothing-' in worker.log.read_text()
 
 
-@pytest.mark.parametrize("kind", ["string", "odd bytes"])
+def test_headers_of_strangers_that_are_named_like_ours(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
+    stream = make_stream(kafka, redis_url)
+    (good,) = star(1, alerts=1)
+    forged = [("first", b"x"), ("reason", b"forged"), ("producer", b"starsieve")]
+    with Producer({"bootstrap.servers": kafka}) as producer:
+        for value in (good, b"no packet"):
+            producer.produce(stream.alerts, value, headers=forged)
+    stream.worker("reader")
+    stream.finish(2)
+    assert len(stream.answers()) == 1
+    ((headers, _),) = stream.refused()
+    assert (headers["reason"], headers["original_reason"]) == ("not_avro", "forged")
+    assert headers["original_producer"] == "starsieve"
+
+
+@pytest.mark.parametrize("kind", ["string", "odd bytes", "no band", "no time", "no magnitude"])
 def test_a_key_that_holds_something_else_holds_up_its_object_only(
     kafka: str, redis_url: str, make_stream: MakeStream, kind: str
 ) -> None:
@@ -110,7 +134,7 @@ def test_a_key_that_holds_something_else_holds_up_its_object_only(
     good = night(stars=3, alerts=10)
     with redis.Redis.from_url(redis_url) as client:
         key = "{ztf:ZTF20test0001}:epochs"
-        client.set(key, b"x") if kind == "string" else client.rpush(key, b"odd")
+        client.set(key, b"x") if kind == "string" else client.rpush(key, ROWS[kind])
         client.rpush("{ztf:ZTF20test0002}:search", b"a list where a state should be")
         stream.produce(good)
         stream.worker("reader")
