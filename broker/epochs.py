@@ -68,7 +68,9 @@ def merge_into(stored: Epochs, parts: Iterable[Epochs]) -> tuple[Epochs, Epochs]
     """The light curve of the stored and all other rows, and those of its rows that are not among the stored."""
     rows = np.concatenate([stored, *parts])
     order = np.lexsort((rows["mjd"], rows["flags"] & _BAND_MASK))  # stable: of equal rows the stored one comes first
-    winners = _winners(order, rows["mjd"], rows["mag"], rows["magerr"].astype(np.float32), rows["flags"])
+    # Contiguous whatever the number of rows: one row's column counts as contiguous, and would be another kernel.
+    mjd, mag, flags = (np.ascontiguousarray(rows[name]) for name in ("mjd", "mag", "flags"))
+    winners = _winners(order, mjd, mag, rows["magerr"].astype(np.float32), flags)
     return rows[winners], rows[winners[winners >= stored.size]]
 
 
