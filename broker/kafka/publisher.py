@@ -202,7 +202,9 @@ def _is_fenced(error: BaseException) -> bool:
 
 
 def _is_retriable(error: BaseException) -> bool:
-    return isinstance(error, KafkaException) and error.args[0].retriable()
+    # A conflict says retriable, but lasts as long as the producer: the call it was interrupted in never ends.
+    conflict = KafkaError._CONFLICT
+    return isinstance(error, KafkaException) and error.args[0].retriable() and error.args[0].code() != conflict
 
 
 def _positions_after(messages: Iterable[Incoming]) -> list[TopicPartition]:

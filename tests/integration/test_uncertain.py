@@ -154,6 +154,37 @@ def test_a_commit_whose_answer_is_lost_is_not_done_again(
     assert_each_alert_answered_once(stream)
 
 
+def test_a_producer_whose_abort_stays_in_conflict_is_replaced(
+    kafka: str, redis_url: str, make_stream: MakeStream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As librdkafka leaves it when a fatal error ends a commit: no call helps, though the error says retriable."""
+    stream = make_stream(kafka, redis_url)
+    sent = night(stars=2, alerts=10)
+    stream.produce(sent)
+    conflict = KafkaError(
+        KafkaError._CONFLICT, "commit_transaction is already in progress", fatal=False, retriable=True
+    )
+    producers: list[Any] = []
+
+    class Stuck(Failing):
+        def commit_transaction(self, timeout: float) -> None:
+            raise KafkaException(KafkaError(KafkaError._FAIL))
+
+        def abort_transaction(self, timeout: float) -> None:
+            raise KafkaException(conflict)
+
+    def first_is_stuck(*arguments: Any, **options: Any) -> Any:
+        real = Producer(*arguments, **options)
+        producers.append(real)
+        return Stuck(real, "", lambda call: call) if len(producers) == 1 else real
+
+    monkeypatch.setattr(publishers, "Producer", first_is_stuck)
+    with running(stream) as worker:
+        answered(stream, len(sent), worker)
+    assert len(producers) == 2
+    assert_each_alert_answered_once(stream)
+
+
 def test_a_worker_fenced_by_one_of_the_same_name_loses_and_doubles_nothing(
     kafka: str, redis_url: str, make_stream: MakeStream
 ) -> None:
