@@ -6,28 +6,23 @@ Errors of the kinds in features/tools/errors.py end every command by this rule: 
 
 import io
 import os
-import signal
-import socket
 import sys
-import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from starsieve.features.tools.cli import bench_app, features_command
 from starsieve.features.tools.commands import Commands, check_file, check_folder
-from starsieve.features.tools.errors import EXIT_FAILED, EXIT_WRONG_USAGE
+from starsieve.features.tools.errors import CommandError, UsageError
 from starsieve.models.cli import mount as mount_networks
 
 if TYPE_CHECKING:  # commands import what they need: --help needs nothing
-    from starsieve.broker.settings import KafkaSettings, Settings
-    from starsieve.broker.tools.replay import Failures
+    from starsieve.broker.settings import Settings
 
 app = typer.Typer(
     cls=Commands,
@@ -42,8 +37,6 @@ Bootstrap = Annotated[str | None, typer.Option("--bootstrap-servers", "-b", help
 OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classifications.")]
 SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
-
-EXIT_BY_SIGNAL = 128  # plus the signal's number, as shells have it
 
 
 @app.command()
@@ -75,10 +68,11 @@ def run(
         redis={"url": redis},
     )
     from starsieve.broker import worker as stream  # noqa: PLC0415 - Numba and LiteRT are not for --help
+    from starsieve.broker.signals import stop_on_signals  # noqa: PLC0415
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
 
     configure_logs(settings.log_format, settings.log_level)
-    stream.run(settings, _stop_on_signals())
+    stream.run(settings, stop_on_signals())
 
 
 @app.command()
@@ -113,7 +107,9 @@ def tail(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if topic is not None and topic.foreign:
         text = f"{topic.foreign} of {topic.foreign + topic.ours} messages were left out, for they are not starsieve's"
-        _say(text) if topic.ours else _fail(text, EXIT_FAILED)
+        if not topic.ours:
+            raise CommandError(text)
+        _say(text)
 
 
 @app.command()
@@ -132,17 +128,18 @@ def replay(
     Example: [bold]starsieve replay ztf_public_20260101.tar.gz -t ztf_20260101_programid1 --rate 200[/bold]
     """
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
-    from starsieve.broker.tools import archives  # noqa: PLC0415
+    from starsieve.broker.tools import archives, sending  # noqa: PLC0415
     from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
 
     unread = replaying.Failures()
     files = archives.find(paths)
     packets = archives.for_ever(files, unread.add) if loop else archives.packets(files, unread.add)
     if (first := next(packets, None)) is None:
-        _fail(f"no packets, nothing was sent\n{unread}", EXIT_WRONG_USAGE)
-    _reach(settings, topic)
+        raise UsageError(f"no packets, nothing was sent\n{unread}")
+    sending.reach(settings, topic)
     endless_or_unknown = loop or any(map(archives.is_archive, files))
-    _send(chain([first], packets), None if endless_or_unknown else len(files), settings, topic, rate, unread)
+    total = None if endless_or_unknown else len(files)
+    sending.send(chain([first], packets), total, settings, topic, rate, _say, unread)
 
 
 @app.command()
@@ -174,7 +171,7 @@ def simulate(
     Example: [bold]starsieve simulate --light-curves catalina --held-out -o packets --truth truth.jsonl[/bold]
     """
     if (topic is None) == (output is None):
-        _fail("simulate needs either --topic or --output", EXIT_WRONG_USAGE)
+        raise UsageError("simulate needs either --topic or --output")
     if light_curves is None:
         _refuse("it needs --light-curves", {"--held-out": held_out or None})
     else:
@@ -184,10 +181,11 @@ def simulate(
         _refuse("nothing is sent to Kafka with --output", kafkas)
     settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}).kafka
     from starsieve.broker import simulate as simulating  # noqa: PLC0415
+    from starsieve.broker.tools import sending  # noqa: PLC0415
 
     _check_places(output, truth)
     if topic is not None:
-        _reach(settings, topic)
+        sending.reach(settings, topic)
     if light_curves is None:
         stars = simulating.invent(objects, 60 if nights is None else nights, seed)
     else:
@@ -197,9 +195,9 @@ def simulate(
     total = simulating.count_alerts(stars)
     packets = ((str(alert.candid), alert.packet) for alert in simulating.alerts(stars))
     if topic is not None:
-        _send(packets, total, settings, topic, rate)
+        sending.send(packets, total, settings, topic, rate, _say)
     elif output is not None:
-        with _progress() as progress:
+        with sending.progress() as progress:
             simulating.write_packets(progress.track(packets, total=total, description="alerts"), output)
 
 
@@ -220,20 +218,16 @@ def show_object(
     Example: [bold]starsieve object ZTF18abcdefg --redis redis://localhost:6379/0 --plot star.png[/bold]
     """
     if json + csv + forget > 1 or (forget and plot is not None) or (yes and not forget):
-        _fail("choose one of --json, --csv and --forget; --plot goes with the first two, --yes with --forget",
-              EXIT_WRONG_USAGE)  # fmt: skip
+        raise UsageError(
+            "choose one of --json, --csv and --forget; --plot goes with the first two, --yes with --forget"
+        )
     settings = _settings(config, survey=survey, redis={"url": redis})
-    from redis import RedisError  # noqa: PLC0415
-
     from starsieve.broker.tools import object_command  # noqa: PLC0415
 
-    try:
-        if forget:
-            object_command.forget(settings, object_id, sure=yes)
-        else:
-            object_command.show(settings, object_id, "json" if json else "csv" if csv else "text", plot)
-    except RedisError as error:
-        _fail(f"redis: {error}", EXIT_FAILED)
+    if forget:
+        object_command.forget(settings, object_id, sure=yes)
+    else:
+        object_command.show(settings, object_id, "json" if json else "csv" if csv else "text", plot)
 
 
 @app.command()
@@ -251,21 +245,16 @@ def drift(
     Example: [bold]starsieve drift --survey ztf --redis redis://localhost:6379/0 --plot drift.png[/bold]
     """
     if json + accept + reset > 1 or ((accept or reset) and plot is not None):
-        _fail("choose one of --json, --accept and --reset; --plot goes with the first", EXIT_WRONG_USAGE)
+        raise UsageError("choose one of --json, --accept and --reset; --plot goes with the first")
     settings = _settings(config, survey=survey, redis={"url": redis})
-    from redis import RedisError  # noqa: PLC0415
-
     from starsieve.broker.tools import drift_command  # noqa: PLC0415
 
-    try:
-        if accept:
-            drift_command.accept(settings, time.time())
-        elif reset:
-            drift_command.reset(settings)
-        else:
-            drift_command.show(settings, time.time(), as_json=json, plot=plot)
-    except RedisError as error:
-        _fail(f"redis: {error}", EXIT_FAILED)
+    if accept:
+        drift_command.accept(settings, time.time())
+    elif reset:
+        drift_command.reset(settings)
+    else:
+        drift_command.show(settings, time.time(), as_json=json, plot=plot)
 
 
 @app.command()
@@ -290,7 +279,7 @@ def demo(
     if json:
         typer.echo(summary.as_json())
     if not summary.complete:
-        _fail("not every alert has an outcome", EXIT_FAILED)
+        raise CommandError("not every alert has an outcome")
 
 
 @app.command()
@@ -320,10 +309,10 @@ def _settings(config: Path | None, **overrides: Any) -> "Settings":
 
 
 def _refuse(why: str, options: Mapping[str, object]) -> None:
-    """Ends with EXIT_WRONG_USAGE where one of these options is given, which would do nothing."""
+    """Raises UsageError where one of these options is given, which would do nothing."""
     for name, value in options.items():
         if value is not None:
-            _fail(f"{name} does not apply: {why}", EXIT_WRONG_USAGE)
+            raise UsageError(f"{name} does not apply: {why}")
 
 
 def _check_places(folder: Path | None, file: Path | None) -> None:
@@ -334,78 +323,8 @@ def _check_places(folder: Path | None, file: Path | None) -> None:
         check_file(file)
 
 
-def _reach(kafka: "KafkaSettings", topic: str) -> None:
-    """Makes sure of Kafka, and of a topic in it."""
-    from starsieve.broker.kafka.clients import create_topics  # noqa: PLC0415
-    from starsieve.broker.kafka.connection import CONNECT_S, connect, reason_of  # noqa: PLC0415
-
-    connect(kafka, CONNECT_S)
-    for error in create_topics(kafka, topic).values():
-        where = f"the topic {topic} at {kafka.bootstrap_servers}"
-        _fail(f"{where} is absent, or hidden from this user, and cannot be created: {reason_of(error)}", EXIT_FAILED)
-
-
-def _send(
-    packets: Iterable[tuple[str, bytes]],
-    total: int | None,
-    kafka: "KafkaSettings",
-    topic: str,
-    rate: float | None,
-    unread: "Failures | None" = None,
-) -> None:
-    """Sends packets behind a progress bar; ends with EXIT_FAILED if not all were read, or Kafka did not take them."""
-    from starsieve.broker.tools import replay as replaying  # noqa: PLC0415
-
-    with _progress() as progress:
-        sent = replaying.send(progress.track(packets, total=total, description=topic), kafka, topic, rate, _say)
-    typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)
-    problems = []
-    if sent.refusal:
-        right = f" (may this user write to {topic}?)" if "authorization" in sent.refusal else ""
-        problems.append(f"stopped: {sent.refusal}{right}")
-    if sent.failed.count:
-        problems.append(f"{sent.failed.count} alerts were not taken by Kafka, for example\n{sent.failed}")
-    if unread is not None and unread.count:
-        problems.append(f"{unread.count} packets or files could not be read, for example\n{unread}")
-    if problems:
-        _fail("\n".join(problems), EXIT_FAILED)
-
-
 def _say(text: str) -> None:
     typer.secho(text, err=True, fg=typer.colors.YELLOW)
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True))
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.secho(message, err=True, fg=typer.colors.RED)
-    raise typer.Exit(code)
-
-
-def _stop_on_signals() -> threading.Event:
-    """Set by the first SIGTERM or SIGINT; the second ends the process at once.
-
-    A thread reads the signals: Python's own handlers wait until the main thread is back from librdkafka, which may take
-    as long as Kafka is away.
-    """
-    stop = threading.Event()
-    received, sent = socket.socketpair()
-    sent.setblocking(False)  # noqa: FBT003 - its signature
-    signal.set_wakeup_fd(sent.fileno())
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda _number, _frame: None)
-
-    def read_signals() -> None:
-        with sent, received:
-            received.recv(1)
-            stop.set()
-            os._exit(EXIT_BY_SIGNAL + received.recv(1)[0])
-
-    threading.Thread(target=read_signals, daemon=True).start()
-    return stop
 
 
 if __name__ == "__main__":

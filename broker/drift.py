@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from starsieve.broker import telemetry
 from starsieve.broker.process import Outcome
-from starsieve.broker.store import Stored, needed_rights
+from starsieve.broker.store import PROBE, PROBE_S, Stored, needed_rights
 from starsieve.models.serving.drift import Reference
 from starsieve.models.serving.scaling import COLUMNS
 
@@ -28,7 +28,6 @@ HOURS = 24  # of the window: a night, and until the next one is there its predec
 _HOUR_S = 3600
 _NIGHT_DAYS = 0.5  # without an epoch: daytime
 _COUNTER = np.dtype(">u4")  # as BITFIELD has u32
-_PROBE, _PROBE_S = "starsieve-check", 60  # a reference that no network has, and how long it stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Window:
     def check(self) -> None:
         """Tries every command that is needed, on counts that no network has."""
         with needed_rights(self.survey):
-            self.exchange(_PROBE, np.ones(1, np.int64), ["object"], 0.0, time_to_live_s=_PROBE_S)
+            self.exchange(PROBE, np.ones(1, np.int64), ["object"], 0.0, time_to_live_s=PROBE_S)
 
     def exchange(
         self,

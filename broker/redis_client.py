@@ -1,6 +1,8 @@
 """The client of the store: what its address may say, which of its errors pass by themselves, how it may lose data."""
 
 import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from starsieve.features.tools.errors import CommandError
 
 _TIMEOUT_S = 5.0
 _FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -25,6 +29,19 @@ _TLS_OPTIONS = (*_FILES, "ssl_ca_path", "ssl_cert_reqs", "ssl_check_hostname", "
 _SOCKET_OPTIONS = ("db", "username", "password")
 _PASSING = ("BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM", "READONLY", "TRYAGAIN")
 _NEVER = (redis.exceptions.AuthenticationError, redis.exceptions.AuthorizationError)
+
+
+class StoreError(CommandError):
+    """Redis cannot be reached, or answers that waiting will not help: a password, a right or a database is wrong."""
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Errors of Redis as StoreError, which ends a command in one line."""
+    try:
+        yield
+    except redis.RedisError as error:
+        raise StoreError(f"redis: {error}") from error
 
 
 def check_address(url: str) -> None:
@@ -49,7 +66,7 @@ def check_address(url: str) -> None:
         if name in _FILES and not Path(values[0]).is_file():
             raise ValueError(f"its option {name}: there is no file {values[0]}")
     try:
-        with _client(url) as client:
+        with connect(url) as client:
             client.connection_pool.make_connection()
     except (TypeError, ValueError, redis.RedisError) as error:
         raise ValueError(f"redis-py cannot use it: {type(error).__name__}") from None
@@ -57,10 +74,6 @@ def check_address(url: str) -> None:
 
 def connect(url: str) -> redis.Redis:
     """A client that has not connected yet."""
-    return _client(url)
-
-
-def _client(url: str) -> redis.Redis:
     # Without redis-py's own retries: it would send a whole pipeline again, and append twice what was appended.
     return redis.Redis.from_url(url, socket_timeout=_TIMEOUT_S, retry=Retry(NoBackoff(), 0))
 

@@ -34,7 +34,7 @@ end
 """
 
 _RIGHTS = "+get +lrange +rpush +expire +set +eval +lindex +ltrim +lpush +bitfield +pfadd +pfcount"
-_PROBE, _PROBE_S = "starsieve-check", 60  # an object that no survey has, and how long it stays
+PROBE, PROBE_S = "starsieve-check", 60  # an object that no survey has, and how long it stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ class LightCurves:
         row = np.zeros(1, EPOCH)
         probe = Stored(row, None, [row.tobytes()] * (_MAX_CHUNKS + 1))
         with needed_rights(self._survey):
-            self.write([Change(_PROBE, row, b"state")], {_PROBE: probe}, time_to_live_s=_PROBE_S)
-            self._raise_first(self._compacted([probe], [_PROBE]))
-            self.read([_PROBE])
+            self.write([Change(PROBE, row, b"state")], {PROBE: probe}, time_to_live_s=PROBE_S)
+            self._raise_first(self._compacted([probe], [PROBE]))
+            self.read([PROBE])
         for risk in risks(self._redis):
             log.warning("store_at_risk", risk=risk)
 

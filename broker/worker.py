@@ -24,6 +24,7 @@ from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
 from starsieve.broker.pipeline import Pipeline
+from starsieve.broker.redis_client import StoreError
 from starsieve.broker.redis_client import connect as connect_store
 from starsieve.broker.retries import until_stopped
 from starsieve.broker.settings import Settings, SettingsError
@@ -32,7 +33,6 @@ from starsieve.broker.surveys import AlertError
 from starsieve.broker.surveys.packets import SURVEYS
 from starsieve.broker.telemetry import stage
 from starsieve.broker.warmup import warm_up
-from starsieve.features.tools.errors import CommandError
 from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import Classifier
 
@@ -42,10 +42,6 @@ _ATTEMPTS_TO_SET_ASIDE = 3  # the first transaction after a refused message fail
 _PAUSE_S = 1.0  # after an aborted transaction, before the next attempt
 _LONGEST_PAUSE_S = 30.0
 _LAG_EVERY_S = 2.0
-
-
-class StoreError(CommandError):
-    """Redis answers that waiting will not help: a password, a right or a database is wrong."""
 
 
 def run(settings: Settings, stop: threading.Event) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from starsieve.broker.drift import HOURS, Seen, Window
-from starsieve.broker.redis_client import connect
+from starsieve.broker.redis_client import connect, store_errors
 from starsieve.broker.settings import Settings
 from starsieve.broker.tools.one_object import network_in_use
 from starsieve.features.tools.commands import check_picture
@@ -62,7 +62,7 @@ class Drifts:
 def show(settings: Settings, now_s: float, *, as_json: bool, plot: Path | None) -> None:
     """Prints how far the last day is from the reference, and draws the worst if there is a path for a picture.
 
-    Raises DriftError, redis.RedisError, models.ModelError, OSError; ModuleNotFoundError without matplotlib.
+    Raises DriftError, StoreError, models.ModelError, OSError; ModuleNotFoundError without matplotlib.
     """
     if plot is not None:
         check_picture(plot)
@@ -122,7 +122,7 @@ def _network(settings: Settings) -> tuple[Classifier, Reference]:
 
 @contextmanager
 def _window(settings: Settings) -> Iterator[Window]:
-    with connect(settings.redis.url.get_secret_value()) as client:
+    with store_errors(), connect(settings.redis.url.get_secret_value()) as client:
         yield Window(client, settings.survey)
 
 

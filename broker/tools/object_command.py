@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from starsieve.broker.process import least_epochs
-from starsieve.broker.redis_client import connect
+from starsieve.broker.redis_client import connect, store_errors
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves
 from starsieve.broker.tools import one_object
@@ -21,10 +21,11 @@ __all__ = ["ObjectError", "forget", "show"]
 Form = Literal["text", "json", "csv"]
 
 
+@store_errors()
 def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> None:
     """Prints an object, and draws it if there is a path for a picture.
 
-    Raises ObjectError, redis.RedisError, models.ModelError, OSError; ModuleNotFoundError without matplotlib.
+    Raises ObjectError, StoreError, models.ModelError, OSError; ModuleNotFoundError without matplotlib.
     """
     if plot is not None:
         check_picture(plot)
@@ -51,10 +52,11 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
         typer.echo(f"picture: {plot}", err=True)
 
 
+@store_errors()
 def forget(settings: Settings, object_id: str, *, sure: bool) -> None:
     """Removes an object from the store, whatever is at its keys; asks before, unless `sure`.
 
-    Raises ObjectError where there is nothing, redis.RedisError.
+    Raises ObjectError where there is nothing, StoreError.
     """
     with connect(settings.redis.url.get_secret_value()) as client:
         light_curves = LightCurves(client, settings.survey, time_to_live_s=1)

@@ -10,7 +10,7 @@ from astropy.utils.masked import Masked
 from starsieve import features
 from starsieve.features.analyse import LOOKED_AT, N_COLUMNS, period_and_state
 from starsieve.features.periods.grid import grid_of
-from starsieve.features.periods.state import HEADER, covers_only
+from starsieve.features.periods.state import HEADER, covers_only, old_unit
 from starsieve.features.tools import simulated as sources
 from starsieve.features.tools.folder import read_light_curves
 from tests.features.sources import SOURCES, Arrays, any_source, arrays, simulated
@@ -146,15 +146,17 @@ def test_state_saves_the_search() -> None:
     """Otherwise all the above would hold of a state that is never used."""
     mjd, mag, magerr = arrays(sources.light_curve("noise", 300, 1000.0, np.random.default_rng(3)))
     state, row = np.zeros(0, np.uint8), np.empty(N_COLUMNS)
-    looked_at = []
+    looked_at, units = [], []
     for n in range(250, 300):
         new = np.empty(20000, np.uint8)
         offsets, one_band = np.array([0, mjd.size]), np.array([0])
         size = period_and_state(mjd, mag, magerr, offsets, np.array([n]), one_band, state, new, row)
-        state = new[:size]
+        state = new[:size].copy()
         looked_at.append(row[LOOKED_AT])
+        units.append(old_unit(state))
     blocks = grid_of(np.ptp(mjd))[1]
     assert np.mean(looked_at[1:]) < 0.2 * blocks
+    assert len(set(units)) < 5  # a search without a state makes its bounds, and their unit, anew each time
     assert np.mean(np.equal(looked_at[1:], 0)) > 0.5  # most epochs ask for no search at all
 
 
@@ -244,14 +246,16 @@ def test_a_state_belongs_to_its_bands() -> None:
 def test_state_of_two_bands_saves_the_search() -> None:
     mjd, mag, magerr = (np.concatenate(parts) for parts in zip(*two_bands("noise", 200, 1000.0, 3), strict=True))
     offsets, bands = np.array([0, 100, 300]), np.array([0, 1])
-    state, row, looked_at = np.zeros(0, np.uint8), np.empty(N_COLUMNS), []
-    for n in range(150, 200):
-        new = np.empty(20000, np.uint8)
-        size = period_and_state(mjd, mag, magerr, offsets, np.array([n // 2, n]), bands, state, new, row)
-        state = new[:size]
+    state, row, looked_at, units = np.zeros(0, np.uint8), np.empty(N_COLUMNS), [], []
+    for asof in np.sort(mjd)[230:280]:  # in order of time, as alerts come
+        new, n_seen = np.empty(20000, np.uint8), np.add.reduceat(mjd <= asof, offsets[:-1])
+        size = period_and_state(mjd, mag, magerr, offsets, n_seen, bands, state, new, row)
+        state = new[:size].copy()
         looked_at.append(row[LOOKED_AT])
+        units.append(old_unit(state))
     blocks = grid_of(np.ptp(mjd))[1]
     assert np.mean(looked_at[1:]) < 0.2 * blocks
+    assert len(set(units)) < 5  # a search without a state makes its bounds, and their unit, anew each time
 
 
 def test_bands_share_a_period_and_nothing_else() -> None:
