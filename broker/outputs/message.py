@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import Any
 
 from starsieve.broker.process import Outcome
 from starsieve.models.serving.classifier import Classifier
@@ -37,6 +38,14 @@ def classifications(outcome: Outcome, classifier: Classifier) -> list[tuple[str,
     if outcome.reason is not None:
         return []
     return list(zip(classifier.classes, classifier.class_ids, outcome.probabilities.tolist(), strict=True))
+
+
+def classification_records(outcome: Outcome, classifier: Classifier) -> list[dict[str, Any]]:
+    """The same as records, as our own formats have them."""
+    return [
+        {"className": name, "classId": class_id, "probability": probability}
+        for name, class_id, probability in classifications(outcome, classifier)
+    ]
 
 
 def headers(outcome: Outcome, classifier: Classifier) -> list[tuple[str, bytes]]:

@@ -9,7 +9,7 @@ from typing import Any
 import fastavro
 
 from starsieve import schemas
-from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications, status
+from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classification_records, status
 from starsieve.broker.process import Band, Outcome
 from starsieve.features import FEATURES, Period
 from starsieve.models.serving.classifier import Classifier
@@ -29,10 +29,7 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
             "dec": alert.dec,
             "status": status(outcome),
             "reason": outcome.reason,
-            "classifications": [
-                {"className": name, "classId": class_id, "probability": probability}
-                for name, class_id, probability in classifications(outcome, classifier)
-            ],
+            "classifications": classification_records(outcome, classifier),
             "period": outcome.period and _period(outcome.period),
             "bands": [_band(band) for band in outcome.bands],
             "brokerName": BROKER_NAME,

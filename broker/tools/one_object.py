@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from starsieve.broker.epochs import BANDS, DIFFERENCE, FORCED, Epochs, columns, n_references, of_band
-from starsieve.broker.outputs.message import classifications, status
+from starsieve.broker.outputs.message import classification_records, classifications, status
 from starsieve.broker.process import Outcome, process
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves, Stored
@@ -132,10 +132,7 @@ def as_json(found: Found, outcome: Outcome, classifier: Classifier) -> str:
                 "classifierVersion": classifier.version,
                 "status": status(outcome),
                 "reason": outcome.reason,
-                "classifications": [
-                    {"className": name, "classId": class_id, "probability": probability}
-                    for name, class_id, probability in classifications(outcome, classifier)
-                ],
+                "classifications": classification_records(outcome, classifier),
                 "epochs": [dict(zip(by_name, row, strict=True)) for row in zip(*by_name.values(), strict=True)],
             }
         ),

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from starsieve.features.cholesky import eliminate, substitute
 from starsieve.features.jit import Data, Floats, kernel
 
 SMALLEST_PIVOT = 1e-7  # of the normalised normal matrix; terms the phases do not determine are left out
@@ -106,24 +107,10 @@ def _normal_matrix(cosines: Floats, sines: Floats, normal: Floats) -> None:
 
 @kernel
 def _explained(normal: Floats, rhs: Floats, share: float, powers: Floats) -> None:
-    """Add to `powers` (m,) a `share` of rhs . normal^-1 . rhs for the first 1..m harmonics, leaving rhs = L^-1 rhs.
-
-    By Cholesky in place: its first rows are those of the smaller models.
-    """
+    """Add to `powers` (m,) a `share` of rhs . normal^-1 . rhs for the first 1..m harmonics, leaving rhs = L^-1 rhs."""
+    eliminate(normal, rhs, SMALLEST_PIVOT)
     total = 0.0
     for i in range(rhs.size):
-        for j in range(i + 1):
-            value = normal[i, j]
-            for k in range(j):
-                value -= normal[i, k] * normal[j, k]
-            if i == j:
-                normal[i, i] = math.sqrt(value) if value > SMALLEST_PIVOT else np.inf
-            else:
-                normal[i, j] = value / normal[j, j]
-        value = rhs[i]
-        for k in range(i):
-            value -= normal[i, k] * rhs[k]
-        rhs[i] = value / normal[i, i]
         total += rhs[i] * rhs[i]
         if i % 2:
             powers[i // 2] += share * total
@@ -150,11 +137,7 @@ def nested_powers(data: Data, frequency: float, coefficients: Floats, powers: Fl
         _harmonic_sums(weight[a:b], signal[a:b], c1[:n], s1[:n], ck[:n], sk[:n], cosines, sines, coefficients)
         _normal_matrix(cosines, sines, normal)
         _explained(normal, coefficients, shares[band], powers)
-    for i in range(coefficients.size - 1, -1, -1):
-        value = coefficients[i]
-        for k in range(i + 1, coefficients.size):
-            value -= normal[k, i] * coefficients[k]
-        coefficients[i] = value / normal[i, i]
+    substitute(normal, coefficients)
     np.minimum(powers, 1.0, powers)
 
 

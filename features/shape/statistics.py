@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from starsieve.features.cholesky import eliminate, substitute
 from starsieve.features.jit import Floats, kernel
 from starsieve.features.periods.harmonics import turns
 from starsieve.features.shape.columns import FEATURES
@@ -74,30 +75,6 @@ def _fourier_normal_equations(
 
 
 @kernel
-def solve_cholesky(normal: Floats, rhs: Floats, smallest_pivot: float) -> None:
-    """Solve in place (lower triangle of `normal`, `rhs`); terms with a pivot below `smallest_pivot` are set to zero."""
-    n = rhs.size
-    for i in range(n):
-        for j in range(i + 1):
-            total = normal[i, j]
-            for k in range(j):
-                total -= normal[i, k] * normal[j, k]
-            if i == j:
-                normal[i, i] = math.sqrt(total) if total > smallest_pivot else np.inf
-            else:
-                normal[i, j] = total / normal[j, j]
-        total = rhs[i]
-        for k in range(i):
-            total -= normal[i, k] * rhs[k]
-        rhs[i] = total / normal[i, i]
-    for i in range(n - 1, -1, -1):
-        total = rhs[i]
-        for k in range(i + 1, n):
-            total -= normal[k, i] * rhs[k]
-        rhs[i] = total / normal[i, i]
-
-
-@kernel
 def _phase(sine: float, cosine: float) -> float:
     """As published, an arctan that loses the quadrant; 0 for a term that the phases at hand do not determine."""
     return math.atan(-sine / cosine) if sine != 0 or cosine != 0 else 0.0
@@ -107,7 +84,8 @@ def _phase(sine: float, cosine: float) -> float:
 def _fourier_features(mjd: Floats, mag: Floats, mean: float, period: float, out: Floats) -> None:
     normal, rhs = np.empty((N_FOURIER, N_FOURIER)), np.empty(N_FOURIER)
     _fourier_normal_equations(mjd, mag, mean, period, normal, rhs)
-    solve_cholesky(normal, rhs, UNDETERMINED * mjd.size)
+    eliminate(normal, rhs, UNDETERMINED * mjd.size)
+    substitute(normal, rhs)
     amplitude = math.hypot(rhs[1], rhs[2])
     phase = _phase(rhs[1], rhs[2])
     out[AMPLITUDE] = amplitude
