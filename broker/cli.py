@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Mapping
 from itertools import chain
+from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -288,6 +289,47 @@ def version() -> None:
     from importlib.metadata import version as installed  # noqa: PLC0415
 
     typer.echo(f"starsieve {installed('starsieve')}")
+
+
+@bench_app.command("stream")
+def bench_stream(
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    redis: Annotated[
+        str | None, typer.Option(help="Redis, as for `run`: an empty database, which is emptied again.")
+    ] = None,
+    pattern: Annotated[
+        Literal["flood", "steady", "rubin"],
+        typer.Option(help="All at once, so many a second, or 10,000 every 39 s as Rubin sends them."),
+    ] = "flood",
+    workers: Annotated[int, typer.Option(min=1, help="Processes of one group.")] = 1,
+    alerts: Annotated[
+        int | None,
+        typer.Option(min=1, help="20,000 (flood), 3,000 (steady), 100,000 (rubin) without.", show_default=False),
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.001, help="Alerts a second, of the steady pattern.")] = 50.0,
+    objects: Annotated[int, typer.Option(min=1, help="How many stars the store has.")] = 5000,
+    epochs: Annotated[int, typer.Option(min=0, help="Of each, in g and r together.")] = 713,
+    days: Annotated[int, typer.Option(min=1, help="Within so many days.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Measure workers on real servers: rate, latency, processor time, memory, with the light curves of a mature survey.
+
+    Example: [bold]starsieve bench stream -b localhost:9092 --redis redis://localhost:6379/9 --workers 2[/bold]
+    """
+    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}, redis={"url": redis})
+    from starsieve.broker.bench import stream as measuring  # noqa: PLC0415
+    from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
+
+    configure_logs("auto", "error")
+    console = Console(stderr=json)
+    plan = measuring.Plan(pattern, workers, alerts or measuring.ALERTS[pattern], objects, epochs, days, rate, seed)
+    found = measuring.measure(settings, plan, console)
+    if json:
+        typer.echo(dumps(found))
+    else:
+        console.print(measuring.as_table(found))
 
 
 app.command("features")(features_command)

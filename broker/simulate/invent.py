@@ -21,7 +21,7 @@ FIRST_NIGHT_MJD = 61000
 _WEATHER, _SKY, _STARS = range(3)  # separate random numbers for each
 STARS_PER_FIELD = 40
 FIRST_FIELD, READOUT_CHANNELS = 300, 64
-CLEAR_NIGHTS, VISITED_NIGHTS = 0.8, 0.75
+CLEAR_NIGHTS, VISITED_NIGHTS, VISITS = 0.8, 0.75, 2  # a field that is visited is so in g and in r
 MIDNIGHT = 0.35  # at Palomar, as a fraction of a UTC day
 DEPTH_MAG, DEPTH_SCATTER_MAG = 20.6, 0.35
 ELECTRONS_PER_FLUX = 20.0  # 6.2 electrons per DN at a zero point of 26.3
@@ -42,24 +42,24 @@ class _Field:
     limit: Array
 
 
-def invent(objects: int, nights: int, seed: int) -> list[ObservedStar]:
-    """`objects` stars observed for `nights` nights.
+def invent(objects: int, nights: int, seed: int, *, visited: float = VISITED_NIGHTS) -> list[ObservedStar]:
+    """`objects` stars observed for `nights` nights; `visited` is the share of clear ones in which a field is seen.
 
     A star, its objectId and its reference fluxes depend on the seed and its number alone, not on how many there are or
     how long they are observed.
     """
     clear = np.random.default_rng([seed, _WEATHER]).random(nights) < CLEAR_NIGHTS
     count = -(-objects // STARS_PER_FIELD)
-    fields = [_field(number, clear, np.random.default_rng([seed, _SKY, number])) for number in range(count)]
+    fields = [_field(number, clear, visited, np.random.default_rng([seed, _SKY, number])) for number in range(count)]
     return [
         _observe(f"invented {seed}-{n}", fields[n // STARS_PER_FIELD], np.random.default_rng([seed, _STARS, n]))
         for n in range(objects)
     ]
 
 
-def _field(number: int, clear: Flags, rng: np.random.Generator) -> _Field:
+def _field(number: int, clear: Flags, visited_share: float, rng: np.random.Generator) -> _Field:
     ra, dec = rng.uniform(0.0, 360.0), float(np.degrees(np.arcsin(rng.uniform(-0.3, 0.95))))
-    visited = np.flatnonzero(clear & (rng.random(len(clear)) < VISITED_NIGHTS))
+    visited = np.flatnonzero(clear & (rng.random(len(clear)) < visited_share))
     first = FIRST_NIGHT_MJD + visited + MIDNIGHT + rng.uniform(-0.15, 0.1, len(visited))
     second = first + rng.uniform(0.02, 0.06, len(visited))
     jd = np.stack([first, second], axis=1).ravel() + MJD0
