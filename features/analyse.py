@@ -19,8 +19,8 @@ from starsieve.features.periods.state import (
     covers_only,
     digest,
     hash_bands,
-    hashes_of,
     is_sound,
+    is_within,
     old_unit,
     read_ceilings,
     recall,
@@ -205,7 +205,7 @@ def is_ahead(mjd: Floats, mag: Floats, magerr: Floats, offsets: Integers, until:
 
     Band b of the object is epochs offsets[b]:offsets[b + 1]; the `new` state is of no later ones.
     """
-    if not is_sound(old) or covers_only(old, hashes_of(new)):
+    if not is_sound(old) or is_within(old, new):
         return False
     every, n_seen = np.arange(offsets.size - 1), np.empty(offsets.size - 1, np.int64)
     for b in every:

@@ -1,8 +1,9 @@
 """The search state of one object as bytes: what the last search found, in which epochs, and a bound of chi2 per block.
 
 Layout, little-endian: version (u64), checksum of all that follows (u64), frequency step (f64), chi2 per unit of the
-bounds (f64), number of epochs and of blocks (u32 each), digest of the epochs of the rung (u64), what was found in them
-(N_FOUND f64), a hash per epoch searched (u32), a lower bound of chi2 per block (u16); zeros to a multiple of 8 bytes.
+bounds (f64), number of epochs and of blocks (u32 each), digest of the epochs of the rung (u64) and of those searched
+(u64), what was found in them (N_FOUND f64), a tag per epoch searched (u16), a lower bound of chi2 per block (u16); zeros
+to a multiple of 8 bytes. Tags tell which epochs of a light curve were searched, the digest whether they are the same.
 """
 
 import math
@@ -12,14 +13,15 @@ from numpy.typing import NDArray
 
 from starsieve.features.jit import Bytes, Floats, Integers, Singles, kernel
 
-VERSION = np.uint64(0x53_53_53_54_41_54_45_03)  # "SSSTATE" and a number: raise it when model, hash or layout change
+VERSION = np.uint64(0x53_53_53_54_41_54_45_04)  # "SSSTATE" and a number: raise it when model, hash or layout change
 N_FOUND = 8  # numbers that a search finds: the first columns of `analyse`'s table of periods
-KEY, FOUND = 40, 48  # where the digest and what was found begin
+KEY, SEARCHED, FOUND = 40, 48, 56  # where the digests and what was found begin
 HEADER = FOUND + 8 * N_FOUND  # bytes
 LEVELS = 65535
 HEADROOM = 1.25  # the unit of the bounds is kept until chi2 outgrows it, because each change of unit loses a level
 MULTIPLIER, SEED = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x243F6A8885A308D3)  # Fibonacci hashing; digits of pi
 HALF_WORD = np.uint64(32)
+TAG = np.uint32(16)  # bits of a hash, the upper ones
 
 
 @kernel
@@ -67,7 +69,7 @@ def _checksum(words: NDArray[np.uint64]) -> np.uint64:
 @kernel
 def state_size(n_epochs: int, n_blocks: int) -> int:
     """Bytes of the state of `n_epochs` epochs and `n_blocks` blocks."""
-    return (HEADER + 4 * n_epochs + 2 * n_blocks + 7) // 8 * 8
+    return (HEADER + 2 * n_epochs + 2 * n_blocks + 7) // 8 * 8
 
 
 @kernel
@@ -84,27 +86,40 @@ def is_sound(state: Bytes) -> bool:
 @kernel
 def recall(state: Bytes, key: np.uint64, found: Floats) -> bool:
     """Fill `found` (N_FOUND,) from a sound state, if it is of a rung with the epochs of this digest."""
-    if state[KEY:FOUND].view(np.uint64)[0] != key:
+    if state[KEY:SEARCHED].view(np.uint64)[0] != key:
         return False
     found[:] = state[FOUND:HEADER].view(np.float64)
     return True
 
 
 @kernel
-def hashes_of(state: Bytes) -> NDArray[np.uint32]:
+def _tags(state: Bytes) -> NDArray[np.uint16]:
     """Those of the epochs that a sound state covers."""
-    n_covered = int(state[32:36].view(np.uint32)[0])
-    return state[HEADER : HEADER + 4 * n_covered].view(np.uint32)
+    return state[HEADER : HEADER + 2 * int(state[32:36].view(np.uint32)[0])].view(np.uint16)
 
 
 @kernel
 def covers_only(state: Bytes, hashes: NDArray[np.uint32]) -> bool:
-    """Whether every epoch that a sound state covers is among the epochs hashed, in the same order."""
-    covered, i = hashes_of(state), 0
+    """Whether every epoch that a sound state covers is among the epochs hashed, in the same order.
+
+    One epoch in 65,536 that came since has the tag of the next one covered: then the answer is no, and all is searched.
+    """
+    tags, i, total = _tags(state), 0, SEED
     for h in hashes:
-        if i < covered.size and covered[i] == h:
+        if i < tags.size and tags[i] == h >> TAG:
+            total = _mix(total, np.uint64(h))
             i += 1
-    return i == covered.size
+    return bool(i == tags.size and total == state[SEARCHED:FOUND].view(np.uint64)[0])
+
+
+@kernel
+def is_within(state: Bytes, other: Bytes) -> bool:
+    """Whether a sound state covers no epoch that another one does not, by their tags."""
+    tags, i = _tags(state), 0
+    for tag in _tags(other):
+        if i < tags.size and tags[i] == tag:
+            i += 1
+    return i == tags.size
 
 
 @kernel
@@ -113,7 +128,7 @@ def read_ceilings(state: Bytes, step: float, chi2: float, ceilings: Singles) -> 
     numbers, counts = state[16:32].view(np.float64), state[32:KEY].view(np.uint32)
     if numbers[0] != step or int(counts[1]) != ceilings.size:
         return False
-    first = HEADER + 4 * int(counts[0])
+    first = HEADER + 2 * int(counts[0])
     bounds = state[first : first + 2 * ceilings.size].view(np.uint16)
     unit = numbers[1] / chi2
     for i in range(ceilings.size):
@@ -140,15 +155,18 @@ def write_state(
 ) -> None:
     """Fill `state` (uint8, of `state_size`); `unit` is the last one, 0 if there was none."""
     state[:] = 0
-    state[KEY:FOUND].view(np.uint64)[0] = key
+    state[KEY:SEARCHED].view(np.uint64)[0] = key
+    state[SEARCHED:FOUND].view(np.uint64)[0] = digest(hashes)
     state[FOUND:HEADER].view(np.float64)[:] = found
     if unit * LEVELS < chi2:
         unit = chi2 * HEADROOM / LEVELS
     numbers, counts = state[16:32].view(np.float64), state[32:KEY].view(np.uint32)
     numbers[0], numbers[1] = step, unit
     counts[0], counts[1] = hashes.size, ceilings.size
-    first = HEADER + 4 * hashes.size
-    state[HEADER:first].view(np.uint32)[:] = hashes
+    first = HEADER + 2 * hashes.size
+    tags = state[HEADER:first].view(np.uint16)
+    for i in range(hashes.size):
+        tags[i] = hashes[i] >> TAG
     bounds = state[first : first + 2 * ceilings.size].view(np.uint16)
     per_unit = chi2 / unit
     for i in range(ceilings.size):
