@@ -28,6 +28,7 @@ _LAST_MJD, _LARGEST_MAG = 200_000.0, 100.0  # the year 2406
 # Exposures of one band are at least 30 s apart; the times of one exposure differ by milliseconds between packets,
 # because positions do.
 SAME_EXPOSURE_DAYS = 5 / 86400
+TIME_STEP_DAYS = 2.0**-26  # 1.3 ms
 
 
 def flags(
@@ -54,6 +55,11 @@ def packed(band: int, program: int, reference: int, forced: bool, lag_days: floa
         | (program & _PROGRAM_MASK) << _PROGRAM_SHIFT
         | band
     )
+
+
+def on_grid(mjd: Floats) -> Floats:
+    """Times in steps of TIME_STEP_DAYS: without digits that mean nothing, they compress."""
+    return np.round(mjd / TIME_STEP_DAYS) * TIME_STEP_DAYS
 
 
 def merge(parts: Iterable[Epochs]) -> Epochs:

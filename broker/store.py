@@ -1,8 +1,8 @@
 """The Redis store: each object's photometry, and where its period search left off.
 
-An object has a list of chunks of packed rows (see `broker/epochs.py`), which is only ever appended to, and a search
-state. Workers that see one object at the same time need no lock: appending loses nothing, and reading sorts and
-deduplicates. 200 rows that came one or two at a time take 3.4 kB as such a list, 5.6 kB as a string grown by APPEND.
+An object has a list of chunks of rows (see `broker/chunks.py`), which is only ever appended to, and a search state.
+Workers that see one object at the same time need no lock: appending loses nothing, and reading sorts and deduplicates.
+Many chunks are now and then replaced by one that is compressed.
 """
 
 import time
@@ -16,6 +16,7 @@ import redis
 import structlog
 
 from starsieve.broker import telemetry
+from starsieve.broker.chunks import chunk_of, unpacked
 from starsieve.broker.epochs import EPOCH, Epochs, are_sound, merge
 from starsieve.broker.redis_client import is_missing_right, is_wrong_type, risks
 
@@ -133,7 +134,7 @@ class LightCurves:
         for change in changes:
             key = self._epochs_key(change.object_id)
             if change.new_epochs.size:
-                pipeline.rpush(key, change.new_epochs.tobytes())
+                pipeline.rpush(key, chunk_of(change.new_epochs))
             pipeline.expire(key, expiry)
             if change.search_state is not None:
                 pipeline.set(self._search_key(change.object_id), change.search_state, ex=expiry)
@@ -152,7 +153,7 @@ class LightCurves:
             pipeline.lrange(self._epochs_key(change.object_id), 0, -1)
         answers = pipeline.execute()
         return [
-            replace(change, new_epochs=change.new_epochs[:0]) if change.new_epochs.tobytes() in chunks else change
+            replace(change, new_epochs=change.new_epochs[:0]) if chunk_of(change.new_epochs) in chunks else change
             for change, chunks in zip(changes, answers, strict=True)
         ]
 
@@ -177,7 +178,7 @@ class LightCurves:
             return []
         pipeline = self._redis.pipeline(transaction=False)
         for object_id, old in zip(object_ids, stored, strict=True):
-            chunks, merged = old.chunks, old.epochs.tobytes()
+            chunks, merged = old.chunks, chunk_of(old.epochs)
             key = self._epochs_key(object_id)
             pipeline.eval(_COMPACT, 1, key, chunks[0], len(chunks), merged, chunks[-1])
         return pipeline.execute(raise_on_error=False)
@@ -207,9 +208,10 @@ class LightCurves:
 
 def _rows_of(chunks: Sequence[bytes]) -> Epochs | None:
     """The rows of a list; None if somebody else has written what cannot be rows of ours."""
-    if any(len(chunk) % EPOCH.itemsize for chunk in chunks):
+    try:
+        rows = np.frombuffer(b"".join([unpacked(chunk, EPOCH.itemsize) for chunk in chunks]), EPOCH)
+    except ValueError:
         return None
-    rows = np.frombuffer(b"".join(chunks), EPOCH)
     return rows if are_sound(rows) else None
 
 

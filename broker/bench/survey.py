@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve import features
-from starsieve.broker.epochs import EPOCH, Epochs, band_numbers, flags, merge
+from starsieve.broker.epochs import EPOCH, Epochs, band_numbers, flags, merge, on_grid
 from starsieve.broker.simulate.invent import CLEAR_NIGHTS, FIRST_NIGHT_MJD, VISITED_NIGHTS, VISITS, invent
 from starsieve.broker.simulate.observed import FID_G, ObservedStar, barycentric_middle, to_mag
 from starsieve.broker.simulate.packets import HISTORY_D, PacketWriter
@@ -88,7 +88,7 @@ def _rows(star: ObservedStar) -> Epochs:
     usable = ~star.failed & ~star.bogus & (star.flux > MIN_FORCED_SNR * star.flux_error)
     seen = _part(star, usable)
     rows = np.empty(seen.jd.size, EPOCH)
-    rows["mjd"] = barycentric_middle(seen.jd, star.ra, star.dec)
+    rows["mjd"] = on_grid(barycentric_middle(seen.jd, star.ra, star.dec))
     rows["mag"] = to_mag(seen.flux)
     rows["magerr"] = np.hypot(MAG_PER_RELATIVE_FLUX * seen.flux_error / seen.flux, CALIBRATION_ERROR)
     of = {

@@ -15,7 +15,7 @@ import numpy as np
 from starsieve.broker.avro.program import Wanted
 from starsieve.broker.avro.projection import Columns
 from starsieve.broker.avro.walk import FIRST, MISSING, N_ROWS
-from starsieve.broker.epochs import BANDS, EPOCH, Epochs, merge, packed
+from starsieve.broker.epochs import BANDS, EPOCH, Epochs, merge, on_grid, packed
 from starsieve.broker.surveys import Alert, AlertError
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, barycentric
 from starsieve.features.jit import Bytes, Floats, Integers, exact
@@ -157,7 +157,7 @@ def _photometry(columns: Columns) -> tuple[float, Epochs]:
     places, light, flags = _measured(columns.block, columns.cells, columns.rows, hashes[image_of])
     mjd = barycentric(*places)
     epochs = np.empty(flags.size, EPOCH)
-    epochs["mjd"], epochs["flags"] = mjd[1:], flags
+    epochs["mjd"], epochs["flags"] = on_grid(mjd[1:]), flags
     epochs["mag"], epochs["magerr"] = light
     return float(mjd[0]), epochs
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from starsieve.broker.epochs import EPOCH, Epochs, flags, merge
+from starsieve.broker.epochs import EPOCH, Epochs, flags, merge, on_grid
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, barycentric
 from starsieve.broker.surveys.ztf import MAX_MAG, MIN_MAG, MIN_REAL_BOGUS, PIXEL_ARCSEC
 from starsieve.features.photometry import CALIBRATION_ERROR, COUNTERPART_ARCSEC, MAX_MAGERR, MIN_FORCED_SNR, MJD0
@@ -69,7 +69,7 @@ def epoch(row: Row, mag: float, magerr: float, **what: Any) -> Any:
     reference = zlib.crc32(f"{row.get('field')} {row.get('rcid')} {row['magnr']}".encode())
     program = int(row.get("programid") or 0)
     bits = flags(BANDS[row["fid"]], program=program, reference=reference, **what)
-    return float(barycentric([mjd], [ra], [dec])[0]), mag, magerr, bits
+    return float(on_grid(barycentric([mjd], [ra], [dec]))[0]), mag, magerr, bits
 
 
 def is_counterpart(distance: float, magnr: float) -> bool:
