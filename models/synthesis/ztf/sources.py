@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, Strings
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings
 from starsieve.models.synthesis.originals import Originals
 from starsieve.models.synthesis.signals.folded import Folded
 from starsieve.models.synthesis.signals.giants import HABITS, catalogued_giant_mag, giant_mag

@@ -7,9 +7,10 @@ import numpy as np
 import structlog
 
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools.lightcurves import LightCurves, assemble
 from starsieve.models.data import splits
 from starsieve.models.synthesis.catalogue import Catalogue, read_catalogue
-from starsieve.models.synthesis.lightcurves import Ints, LightCurves, Strings, offsets_of
+from starsieve.models.synthesis.epochs import Ints, Strings, joined
 from starsieve.models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
 from starsieve.models.synthesis.ztf.alerts import (
     BANDS,
@@ -80,7 +81,7 @@ def ztf_light_curves(data_dir: Path, n_per_class: int, seed: int, object_ids: Co
             exposures = draw_exposures(rng, histories, BATCH)
             sources = draws[batch % len(draws)](rng, BATCH, exposures)
             chunk = _observe(rng, label, count, n_per_class - count, sources, exposures)
-            count += len(chunk)
+            count += len(chunk.object_id)
             yield chunk
         log.info("ztf class synthesised", label=label, asked=n_per_class, made=count)
 
@@ -162,18 +163,19 @@ def _observe(
     for i in range(n):
         chosen = _as_of(rng, exposures, alerts, i, min_alerts)
         if len(points) < wanted and len(chosen):
-            points.append(chosen[np.argsort(exposures.band[chosen], kind="stable")])
+            points.append(chosen)
             stars.append(i)
-    flat = np.concatenate([np.zeros(0, dtype=np.int64), *points])
+    flat, owner = joined(points)
     names = [f"{sources.object_id[i]}{splits.VIEW}{first + number}" for number, i in enumerate(stars)]
-    return LightCurves(
-        object_id=np.array(names, dtype=np.str_),
-        label=np.full(len(stars), label),
-        band=np.array(BANDS)[exposures.band[flat]],
+    return assemble(
+        np.array(names, dtype=np.str_),
+        np.full(len(stars), label),
+        owner,
+        band=exposures.band[flat],
+        bands=np.array(BANDS),
         mjd=exposures.epochs.mjd[flat],
         mag=alerts.mag[flat],
         magerr=alerts.magerr[flat],
-        offsets=offsets_of(np.array([len(chosen) for chosen in points], dtype=np.int64)),
     )
 
 

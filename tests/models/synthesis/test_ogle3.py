@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools.lightcurves import LightCurves, concatenate
 from starsieve.models.data import splits
-from starsieve.models.synthesis import Catalogue, LightCurves, concatenate, ogle3_light_curves, read_catalogue
-from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis import Catalogue, ogle3_light_curves, read_catalogue
+from starsieve.models.synthesis.epochs import Epochs
 from starsieve.models.synthesis.noise import OGLE3_ERRORS, observe_ogle
 from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, ogle_epochs
 from starsieve.models.synthesis.ogle.ogle3 import GIANTS, LABELS, PULSATORS
@@ -29,9 +30,8 @@ def test_every_class_is_there_and_whole(light_curves: LightCurves) -> None:
     assert set(labels) == set(LABELS)
     assert (counts == 40).all()
     assert len(np.unique(light_curves.object_id)) == len(light_curves)
-    n_epochs = np.diff(light_curves.offsets)
-    assert n_epochs.min() >= MIN_EPOCHS
-    assert n_epochs.max() <= MAX_EPOCHS
+    assert light_curves.epochs.min() >= MIN_EPOCHS
+    assert light_curves.epochs.max() <= MAX_EPOCHS
     for values in (light_curves.mjd, light_curves.mag, light_curves.magerr):
         assert np.isfinite(values).all()
         assert len(values) == light_curves.offsets[-1]
