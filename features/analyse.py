@@ -227,7 +227,7 @@ def describe(
     features: Floats,
     profiles: Floats,
 ) -> None:
-    """Measure with all epochs what the last rung's search found: `row`, features (bands, 16), profiles (bands, 23)."""
+    """Measure with all epochs what the last rung's search found: `row`, features and profiles, a row for each band."""
     time, mags, errors, band_starts = gather(mjd, mag, magerr, starts, n_seen, bands)
     winsorized_mag, winsorized_err = np.empty(time.size), np.empty(time.size)
     winsorize(mags, errors, band_starts, winsorized_mag, winsorized_err)

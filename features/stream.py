@@ -40,8 +40,8 @@ class Updates:
     A light curve with a reason has NaN for features and profile; a view of such alone has None for a period.
     """
 
-    features: Floats  # (m, 16), in the order of FEATURES
-    profiles: Floats  # (m, 23), in the order of PROFILE
+    features: Floats  # a row for each light curve, in the order of FEATURES
+    profiles: Floats  # the same, in the order of PROFILE
     reasons: list[str | None]  # (m,)
     periods: list[Period | None]  # (v,)
     states: list[bytes | None]  # (n,)
@@ -49,7 +49,7 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Features (16,), profile (23,), period and search state of one light curve."""
+    """Features, profile (in the order of FEATURES and PROFILE), period and search state of one light curve."""
 
     features: Floats
     profile: Floats

@@ -66,7 +66,7 @@ SIMULATED = (
 )
 
 
-def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
+def build(data: Path, output: Path, work: Work, seed: int = 0) -> None:
     """Trains on stars that are not held out and judges on those that are; see splits.held_out."""
     learned, kept = _stars(data)
     table = _table(

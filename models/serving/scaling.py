@@ -36,7 +36,7 @@ def _signed_log(x: Array) -> Array:
 
 
 def _inputs(features: Array, columns: Sequence[str]) -> Array:
-    """Features and profile as 42 well-behaved numbers.
+    """Features and profile as well-behaved numbers.
 
     The published phases are known up to multiples of pi (their arctan loses the quadrant), so twice the phase is an
     angle. Beside the period stands how far its frequency is from a whole number of cycles a day: spurious periods
@@ -105,7 +105,7 @@ class Scaler:
 
 
 def fit(features: Array) -> Scaler:
-    """Our scaler, of training objects' features and profiles (n, 39): median and half the width of the middle 68 %.
+    """Our scaler, of training objects' features and profiles, a row each: median and half the width of the middle 68 %.
 
     Raises ModelError for no rows.
     """
