@@ -69,7 +69,7 @@ def _inputs(features: Array, columns: Sequence[str]) -> Array:
     )
 
 
-def _published_inputs(features: Array, minimum: Array) -> Array:
+def _upsilont_inputs(features: Array, minimum: Array) -> Array:
     """log10(x - minimum) of the features that have one; the others as they are (Kim et al. 2021)."""
     shifted = np.where(np.isnan(minimum), 1.0, features - minimum)
     return np.where(np.isnan(minimum), features, np.log10(np.maximum(shifted, ZERO_IN_LOG)))
@@ -99,7 +99,7 @@ class Scaler:
             raise ModelError(f"the network takes rows of {len(self.columns)} numbers: {', '.join(self.columns)}")
         x = np.asarray(features, dtype=np.float64)[:, : len(self.columns)]
         with np.errstate(invalid="ignore", over="ignore"):
-            transformed = _inputs(x, self.columns) if self.minimum is None else _published_inputs(x, self.minimum)
+            transformed = _inputs(x, self.columns) if self.minimum is None else _upsilont_inputs(x, self.minimum)
             scaled = (transformed - self.center) / self.scale
         return np.nan_to_num(np.clip(scaled, -self.clip, self.clip), nan=0.0).astype(np.float32)
 
