@@ -9,7 +9,7 @@ from starsieve import features
 from starsieve.features import reference
 from starsieve.features.check import REASONS, floored_errors
 
-COSTLY = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+COSTLY = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 finite = st.floats(-1e3, 1e3, allow_nan=False)
 
 

@@ -176,7 +176,7 @@ def adversaries(draw: st.DrawFn) -> list[Arrays]:
     return bands
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(adversaries())
 def test_no_power_of_an_adversary_exceeds_its_ceiling(bands: list[Arrays]) -> None:
     data, _ = prepare(*bands)

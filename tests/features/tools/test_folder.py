@@ -154,7 +154,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=4), size=st.integers(1, 5), points=st.integers(1, 30))
 def test_any_parts_and_chunks_give_what_the_rule_says(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], cuts: list[int], size: int, points: int
