@@ -22,10 +22,9 @@ from starsieve.models.synthesis.ztf.alerts import (
     select,
 )
 from starsieve.models.synthesis.ztf.measured import MEASURED, measured, stars_of
-from starsieve.models.synthesis.ztf.real import real_light_curves, real_parts
-from starsieve.models.synthesis.ztf.sources import (
+from starsieve.models.synthesis.ztf.objects import (
     Draw,
-    Sources,
+    Drawn,
     catalogued_giants,
     catalogued_stars,
     constants,
@@ -33,6 +32,7 @@ from starsieve.models.synthesis.ztf.sources import (
     quasars,
     supernovae,
 )
+from starsieve.models.synthesis.ztf.real import real_light_curves, real_parts
 
 log = structlog.get_logger()
 
@@ -79,8 +79,8 @@ def ztf_light_curves(data_dir: Path, n_per_class: int, seed: int, object_ids: Co
             if count >= n_per_class or not draws:
                 break
             exposures = draw_exposures(rng, histories, BATCH)
-            sources = draws[batch % len(draws)](rng, BATCH, exposures)
-            chunk = _observe(rng, label, count, n_per_class - count, sources, exposures)
+            drawn = draws[batch % len(draws)](rng, BATCH, exposures)
+            chunk = _observe(rng, label, count, n_per_class - count, drawn, exposures)
             count += len(chunk.object_id)
             yield chunk
         log.info("ztf class synthesised", label=label, asked=n_per_class, made=count)
@@ -148,7 +148,7 @@ def _allowed(names: Strings, allowed: frozenset[str]) -> Ints:
 
 
 def _observe(
-    rng: np.random.Generator, label: str, first: int, wanted: int, sources: Sources, exposures: Exposures
+    rng: np.random.Generator, label: str, first: int, wanted: int, drawn: Drawn, exposures: Exposures
 ) -> LightCurves:
     """Light curves of at most `wanted` of these objects, numbered from `first`: those that have enough points."""
     n = len(exposures.epochs)
@@ -156,8 +156,8 @@ def _observe(
     way = rng.choice(tuple(shares), n, p=tuple(shares.values()))
     # A constant star is also met without any alert; a variable star that hardly raises one cannot be told from it.
     min_alerts = 0 if label == "NONVAR" else MIN_ALERTS
-    reference = reference_flux(rng, exposures, sources.flux) if sources.reference is None else sources.reference
-    alerts = select(rng, exposures, sources.flux, reference, way)
+    reference = reference_flux(rng, exposures, drawn.flux) if drawn.reference is None else drawn.reference
+    alerts = select(rng, exposures, drawn.flux, reference, way)
     points: list[Ints] = []
     stars: list[int] = []
     for i in range(n):
@@ -166,7 +166,7 @@ def _observe(
             points.append(chosen)
             stars.append(i)
     flat, owner = joined(points)
-    names = [f"{sources.object_id[i]}{splits.VIEW}{first + number}" for number, i in enumerate(stars)]
+    names = [f"{drawn.object_id[i]}{splits.VIEW}{first + number}" for number, i in enumerate(stars)]
     return assemble(
         np.array(names, dtype=np.str_),
         np.full(len(stars), label),
