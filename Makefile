@@ -25,8 +25,10 @@ setup: .venv/run
 demo: .venv/demo
 	$(BIN)/starsieve demo
 
+# In two processes, each with servers of its own; kernels are compiled once, before. One part: see CONTRIBUTING.md.
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m starsieve.broker.warmup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/dev
 	$(BIN)/ruff check .

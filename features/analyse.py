@@ -11,7 +11,6 @@ from starsieve.features.periods.ceilings import renew_ceilings
 from starsieve.features.periods.choice import choose, measure
 from starsieve.features.periods.grid import LONGEST_BASELINE, grid_of
 from starsieve.features.periods.ladder import MOST_EPOCHS, epochs_of_rung, first_in_window
-from starsieve.features.periods.parity import published_period
 from starsieve.features.periods.search import UNKNOWN, best_blocks, weighed
 from starsieve.features.periods.significance import TREND, beyond_trend, false_alarm_probability
 from starsieve.features.periods.state import (
@@ -27,6 +26,7 @@ from starsieve.features.periods.state import (
     state_size,
     write_state,
 )
+from starsieve.features.periods.upsilont import upsilont_period
 from starsieve.features.shape import profile
 from starsieve.features.shape.columns import FEATURES, PROFILE
 from starsieve.features.shape.profile import FROM_SEARCH, profile_of_winsorized
@@ -227,7 +227,7 @@ def describe(
     features: Floats,
     profiles: Floats,
 ) -> None:
-    """Measure with all epochs what the last rung's search found: `row`, features (bands, 16), profiles (bands, 23)."""
+    """Measure with all epochs what the last rung's search found: `row`, features and profiles, a row for each band."""
     time, mags, errors, band_starts = gather(mjd, mag, magerr, starts, n_seen, bands)
     winsorized_mag, winsorized_err = np.empty(time.size), np.empty(time.size)
     winsorize(mags, errors, band_starts, winsorized_mag, winsorized_err)
@@ -307,7 +307,7 @@ def update_batch(
 
 
 @kernel
-def parity_batch(
+def upsilont_batch(
     mjd: Floats, mag: Floats, magerr: Floats, offsets: Integers, features: Floats, codes: Integers
 ) -> None:
     """As `update_batch`, with the published period search and no states."""
@@ -315,5 +315,5 @@ def parity_batch(
         a, b = offsets[i], offsets[i + 1]
         codes[i] = check(mjd[a:b], mag[a:b], magerr[a:b])
         if codes[i] == USABLE:
-            period = published_period(mjd[a:b], mag[a:b])
+            period = upsilont_period(mjd[a:b], mag[a:b])
             features_given_period(mjd[a:b], mag[a:b], magerr[a:b], period, features[i])

@@ -83,7 +83,7 @@ def features_given_period(mjd: Floats, mag: Floats, magerr: Floats, period: floa
 # --- the published period search --------------------------------------------------------------------------------------
 
 
-def published_period(mjd: Floats, mag: Floats) -> float:
+def upsilont_period(mjd: Floats, mag: Floats) -> float:
     """Highest peak of the unweighted Lomb-Scargle periodogram on the published grid."""
     t, y, baseline, n = mjd - mjd[0], mag - mag.mean(), np.ptp(mjd), mjd.size
     hifac = max(100, int(baseline / n / 0.03 * 2))

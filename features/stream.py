@@ -13,9 +13,9 @@ from starsieve.features.analyse import (
     N_COLUMNS,
     N_FEATURES,
     N_PROFILE,
-    parity_batch,
     plan_states,
     update_batch,
+    upsilont_batch,
 )
 from starsieve.features.check import REASONS, UnusableLightCurve
 from starsieve.features.periods.period import Period, period_from_row
@@ -40,8 +40,8 @@ class Updates:
     A light curve with a reason has NaN for features and profile; a view of such alone has None for a period.
     """
 
-    features: Floats  # (m, 16), in the order of FEATURES
-    profiles: Floats  # (m, 23), in the order of PROFILE
+    features: Floats  # a row for each light curve, in the order of FEATURES
+    profiles: Floats  # the same, in the order of PROFILE
     reasons: list[str | None]  # (m,)
     periods: list[Period | None]  # (v,)
     states: list[bytes | None]  # (n,)
@@ -49,7 +49,7 @@ class Updates:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Features (16,), profile (23,), period and search state of one light curve."""
+    """Features, profile (in the order of FEATURES and PROFILE), period and search state of one light curve."""
 
     features: Floats
     profile: Floats
@@ -210,12 +210,12 @@ def extract_many(
     offsets: ArrayLike,
     *,
     objects: ArrayLike | None = None,
-    parity: bool = False,
+    upsilont: bool = False,
     threads: int = 1,
 ) -> Batch:
     """Features and profiles of m light curves, without states; arguments as for `update_many`.
 
-    With `parity` every light curve has the period of the published search, whatever it is worth, to feed the published
+    With `upsilont` every light curve has the period that UPSILoN-T would give it, whatever it is worth, to feed its
     network, which knows no profile: it stays NaN.
     """
     mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr)
@@ -223,7 +223,7 @@ def extract_many(
     objects = _as_objects(objects, offsets.size - 1)
     m = offsets.size - 1
     features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
-    if not parity:
+    if not upsilont:
         reasons: list[str | None] = []
         for start in range(0, objects.size - 1, CHUNK):
             part = objects[start : start + CHUNK + 1]
@@ -237,20 +237,20 @@ def extract_many(
 
     def run(part: tuple[int, int]) -> None:
         a, b = part
-        parity_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
+        upsilont_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
 
     _in_threads(run, m, threads)
     return Batch(features, profiles, [REASONS[code] for code in codes.tolist()])
 
 
-def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, parity: bool = False) -> Floats:
+def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, upsilont: bool = False) -> Floats:
     """The 16 features of one light curve in any order of time (days, magnitudes): (16,).
 
     Epochs of which anything is masked are left out. Raises UnusableLightCurve.
     """
     mjd, mag, magerr, _ = _as_light_curves(mjd, mag, magerr)
     order = np.argsort(mjd, kind="stable")
-    batch = extract_many(mjd[order], mag[order], magerr[order], [0, mjd.size], parity=parity)
+    batch = extract_many(mjd[order], mag[order], magerr[order], [0, mjd.size], upsilont=upsilont)
     if batch.reasons[0] is not None:
         raise UnusableLightCurve(batch.reasons[0])
     return np.asarray(batch.features[0])

@@ -1,11 +1,15 @@
-"""What all tests share: where the real data are."""
+"""What all tests share: where the real data are, and that no example of a property is timed."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 DEFAULT_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+settings.register_profile("untimed", deadline=None)  # machines are busy, files and compilers slow
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

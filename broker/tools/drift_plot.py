@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from starsieve.broker.drift import HOURS
-from starsieve.broker.tools.drift_command import LINE, Drifts, Row
+from starsieve.broker.tools.drifts import LINE, Drifts, Row
 from starsieve.models.serving.drift import CLASS, MIN_OBJECTS, Reference
 
 if TYPE_CHECKING:

@@ -2,8 +2,9 @@
 
 Layout, little-endian: version (u64), checksum of all that follows (u64), frequency step (f64), chi2 per unit of the
 bounds (f64), number of epochs and of blocks (u32 each), digest of the epochs of the rung (u64) and of those searched
-(u64), what was found in them (N_FOUND f64), a tag per epoch searched (u16), a lower bound of chi2 per block (u16); zeros
-to a multiple of 8 bytes. Tags tell which epochs of a light curve were searched, the digest whether they are the same.
+(u64), what was found in them (N_FOUND f64), a tag per epoch searched (u16), a lower bound of chi2 per block (u16);
+zeros to a multiple of 8 bytes. Tags tell which epochs of a light curve were searched, the digest whether they are the
+same.
 """
 
 import math

@@ -102,7 +102,7 @@ def _residual_moments(residual: Floats, out: Floats) -> None:
 
 @kernel
 def profile_given_period(time: Floats, mag: Floats, magerr: Floats, frequency: float, out: Floats) -> None:
-    """Fill `out` (20,), PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
+    """Fill `out`, PROFILE from FROM_SEARCH on, of a usable light curve (days, magnitudes)."""
     n = time.size
     winsorized_mag, winsorized_err, starts = np.empty(n), np.empty(n), np.array([0, n])
     winsorize(mag, magerr, starts, winsorized_mag, winsorized_err)

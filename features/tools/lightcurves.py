@@ -1,7 +1,7 @@
 """Ragged light curves in flat arrays, and the one rule by which every command cleans them."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +54,11 @@ class LightCurves:
     def objects(self) -> Ints:
         """Where each object's light curves start, and where the last one's end: (n + 1,)."""
         return np.searchsorted(self.owner, np.arange(len(self.object_id) + 1))
+
+    @property
+    def starts(self) -> Ints:
+        """Where each object's points start, and where the last one's end: (n + 1,)."""
+        return self.offsets[self.objects]
 
     def keep(self, points: Flags) -> "LightCurves":
         """The same objects and bands with only these points."""
@@ -163,6 +168,25 @@ def assemble(
     dropped = np.diff(np.append(starts, len(curve))) - np.diff(offsets)
     owner, band = curve[starts] // max(len(bands), 1), curve[starts] % max(len(bands), 1)
     return LightCurves(object_id, label, owner, band, bands, offsets, mjd[kept], mag[kept], magerr[kept], dropped)
+
+
+def concatenate(parts: Iterable[LightCurves]) -> LightCurves:
+    """The objects of all parts, in their order; raises ValueError if there are none. Bands are those that are met."""
+    chunks = list(parts)
+    before = np.cumsum([0, *(len(chunk.object_id) for chunk in chunks)])
+    bands, band = np.unique(np.concatenate([chunk.bands[chunk.band] for chunk in chunks]), return_inverse=True)
+    return LightCurves(
+        object_id=np.concatenate([chunk.object_id for chunk in chunks]),
+        label=np.concatenate([chunk.label for chunk in chunks]),
+        owner=np.concatenate([chunk.owner + first for chunk, first in zip(chunks, before, strict=False)]),
+        band=band,
+        bands=bands,
+        offsets=np.concatenate([[0], np.cumsum(np.concatenate([chunk.epochs for chunk in chunks]))]),
+        mjd=np.concatenate([chunk.mjd for chunk in chunks]),
+        mag=np.concatenate([chunk.mag for chunk in chunks]),
+        magerr=np.concatenate([chunk.magerr for chunk in chunks]),
+        dropped=np.concatenate([chunk.dropped for chunk in chunks]),
+    )
 
 
 def content(what: str, *arrays: NDArray[np.generic]) -> str:

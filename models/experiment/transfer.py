@@ -22,9 +22,9 @@ from starsieve.features.tools.lightcurves import LightCurves, content
 from starsieve.models import ModelError
 from starsieve.models.data import splits, tables, training_set
 from starsieve.models.data.tables import Table
-from starsieve.models.experiment import baseline, learning_curves, published_way
+from starsieve.models.experiment import baseline, learning_curves, upsilont_way
 from starsieve.models.experiment.learning_curves import METHODS
-from starsieve.models.experiment.published_way import Trains
+from starsieve.models.experiment.upsilont_way import Trains
 from starsieve.models.judging import judging
 from starsieve.models.recipes import sources as own_source
 from starsieve.models.recipes import transfer, upsilont
@@ -43,7 +43,7 @@ FRACTIONS = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 SEEDS = range(5)
 TEST_FOLDS = 5  # one in so many objects is judged on, never trained on
 TREES = 300
-PUBLISHED_WAYS = {
+UPSILONT_WAYS = {
     "published": Trains.EVERYTHING,
     "published, last layer": Trains.LAST,
     "published, from scratch": Trains.FROM_SCRATCH,
@@ -60,8 +60,8 @@ class Setup:
     own: Table
     light_curve: Floats  # features of the light-curve package, for the rows of own
     ogle3: Source
-    ours_published: Source
-    published: Source
+    ours_upsilont: Source
+    upsilont: Source
 
 
 def run(data: Path, output: Path, work: Work) -> None:
@@ -109,9 +109,9 @@ def _setup(data: Path, name: str, features: Path, threads: int) -> Setup:
     curves = read_light_curves(data / "lightcurves" / name)
     table = training_set.training_set(curves, transfer.views(curves), cache=features, threads=threads).table
     network = upsilont.read(data / "upsilont")
-    ours_published = upsilont.source(network, transfer.UPSILONT)
+    ours_upsilont = upsilont.source(network, transfer.FROM_UPSILONT)
     other = _other_features(curves, table.own(), features, threads)
-    return Setup(table, table.own(), other, own_source.own(), ours_published, upsilont.source(network))
+    return Setup(table, table.own(), other, own_source.own(), ours_upsilont, upsilont.source(network))
 
 
 def _content(setup: Setup, published: Path) -> str:
@@ -162,13 +162,13 @@ def _answers(setup: Setup, method: str, objects: list[tuple[Ints, Ints]], seeds:
         }
         own = replace(setup.own, features=shown[method])
         return [_forest(own.select(training), own.select(test), seed) for (training, test), seed in jobs]
-    if method in PUBLISHED_WAYS:
-        trains = PUBLISHED_WAYS[method]
+    if method in UPSILONT_WAYS:
+        trains = UPSILONT_WAYS[method]
         return [
-            published_way.answers(setup.own.select(training), setup.own.select(test), setup.published, seed, trains)
+            upsilont_way.answers(setup.own.select(training), setup.own.select(test), setup.upsilont, seed, trains)
             for (training, test), seed in jobs
         ]
-    source = {"ogle3": setup.ogle3, "upsilont": setup.ours_published, "none": None}[method]
+    source = {"ogle3": setup.ogle3, "upsilont": setup.ours_upsilont, "none": None}[method]
     several = [setup.full.select(training) for training, _ in objects]
     recipe = transfer.recipe(len(several[0].owner), source)
     trained = ensemble.train_together(several, recipe, source, seeds)

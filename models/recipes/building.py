@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from starsieve.features.tools.lightcurves import LightCurves, assemble
-from starsieve.models import synthesis
+from starsieve.features.tools.lightcurves import LightCurves
 from starsieve.models.data import splits, tables
 from starsieve.models.data.tables import Table
 from starsieve.models.judging import judging, report
@@ -45,14 +44,6 @@ class Work:
     def told(self, name: str) -> Callable[[int, int], None]:
         """Tells of the steps of a training."""
         return lambda step, steps: self.on_step(name, step, steps)
-
-
-def assembled(made: synthesis.LightCurves) -> LightCurves:
-    """Synthetic light curves in the form of real ones."""
-    owner = np.repeat(np.arange(len(made)), np.diff(made.offsets))
-    bands, band = np.unique(made.band, return_inverse=True)
-    points = {"mjd": made.mjd, "mag": made.mag, "magerr": made.magerr}
-    return assemble(made.object_id, made.label, owner, band=band, bands=bands, **points)
 
 
 def save(

@@ -1,5 +1,7 @@
 """The networks that come with the package, rebuilt from the data."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from starsieve.models import ModelError
@@ -18,7 +20,32 @@ ORIGINS = {
     "ogle2": "OGLE-II light curves of the training set of Debosscher et al. 2007",
 }
 SURVEYS = tuple(ORIGINS)
-ZTF = "ztf"
+
+
+def _source(data: Path, folder: Path, work: Work) -> None:
+    sources.train(SOURCE, data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
+
+
+def _transferred(name: str, data: Path, folder: Path, work: Work) -> None:
+    transfer.transfer(
+        data / "lightcurves" / name,
+        folder,
+        source=SOURCE,
+        published=data / "upsilont",
+        fraction=1.0,
+        name=name,
+        seed=0,
+        work=work,
+        origin=ORIGINS[name],
+    )
+
+
+# What makes each network, from the folder of all data, in the folder of its own; the source first.
+RECIPES: dict[str, Callable[[Path, Path, Work], None]] = {
+    SOURCE: _source,
+    **{name: partial(_transferred, name) for name in SURVEYS},
+    "ztf": ztf.build,
+}
 
 
 def everything(data: Path, only: list[str] | None, work: Work) -> None:
@@ -26,28 +53,11 @@ def everything(data: Path, only: list[str] | None, work: Work) -> None:
 
     Raises ModelError for a name that is none of theirs.
     """
-    known = [SOURCE, *SURVEYS, ZTF]
-    unknown = set(only or []) - set(known)
+    unknown = set(only or []) - set(RECIPES)
     if unknown:
-        raise ModelError(f"no recipe for {', '.join(sorted(unknown))}: there are {', '.join(known)}")
-    wanted = [name for name in known if not only or name in only]
+        raise ModelError(f"no recipe for {', '.join(sorted(unknown))}: there are {', '.join(RECIPES)}")
+    wanted = [name for name in RECIPES if not only or name in only]
     for number, name in enumerate(wanted):
         work.on_step("networks", number, len(wanted))
-        folder = registry.WEIGHTS / name
-        if name == SOURCE:
-            sources.train(SOURCE, data, folder, objects=SOURCE_OBJECTS, seed=0, work=work)
-        elif name == ZTF:
-            ztf.build(data, folder, seed=0, work=work)
-        else:
-            transfer.transfer(
-                data / "lightcurves" / name,
-                folder,
-                source=SOURCE,
-                published=data / "upsilont",
-                fraction=1.0,
-                name=name,
-                seed=0,
-                work=work,
-                origin=ORIGINS[name],
-            )
+        RECIPES[name](data, registry.WEIGHTS / name, work)
     work.on_step("networks", len(wanted), len(wanted))

@@ -8,6 +8,7 @@ import numpy as np
 from tensorflow import keras
 
 from starsieve.features.tools.commands import check_folder
+from starsieve.features.tools.lightcurves import concatenate
 from starsieve.models import ModelError, synthesis
 from starsieve.models.data import tables
 from starsieve.models.recipes import building
@@ -31,7 +32,7 @@ def train(name: str, data: Path, output: Path, *, objects: int, seed: int, work:
     """Trains the source network on light curves synthesised from data/catalogs and writes it to a folder."""
     catalogue = synthesis.read_catalogue(data / "catalogs")
     check_folder(output)
-    curves = building.assembled(synthesis.concatenate(synthesis.ogle3_light_curves(catalogue, objects, seed)))
+    curves = concatenate(synthesis.ogle3_light_curves(catalogue, objects, seed))
     with work.telling("features"):
         table = tables.extract(curves, cache=work.cache, threads=work.threads)
     table = table.select(np.flatnonzero(table.reason == ""))

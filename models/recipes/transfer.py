@@ -19,9 +19,9 @@ from starsieve.models.serving.card import Card
 from starsieve.models.training import ensemble
 from starsieve.models.training.ensemble import Recipe, Source, Trained
 from starsieve.models.training.fit import Schedule
-from starsieve.models.training.network import PUBLISHED
+from starsieve.models.training.network import UPSILONT
 
-UPSILONT = replace(PUBLISHED, members=5, norm_logits=False)
+FROM_UPSILONT = replace(UPSILONT, members=5, norm_logits=False)
 SCRATCH_RATE, TRANSFER_RATE = 2e-3, 1e-3  # of the body
 STEPS, MIN_STEPS = 10, 300  # times the square root of the rows; twice as many are no better
 # Few rows are learned better with more dropout, longer, and closer to the source (docs/notebook.md).
@@ -87,7 +87,7 @@ def find_source(name: str, published: Path) -> Source | None:
     if name == "none":
         return None
     if name == "upsilont":
-        return upsilont.source(upsilont.read(published), UPSILONT)
+        return upsilont.source(upsilont.read(published), FROM_UPSILONT)
     return sources.own(None if name == "ogle3" else Path(name))
 
 

@@ -16,14 +16,14 @@ from starsieve.features import FEATURES
 from starsieve.models import ModelError
 from starsieve.models.serving.scaling import NO_CLIP, Scaler
 from starsieve.models.training.ensemble import Source
-from starsieve.models.training.network import PUBLISHED, Architecture
+from starsieve.models.training.network import UPSILONT, Architecture
 
 if TYPE_CHECKING:
     from tensorflow import keras
 
 
 @dataclass(frozen=True)
-class Published:
+class Upsilont:
     """The published network as data: classes in output order, scaler, weights by their original names."""
 
     classes: tuple[str, ...]
@@ -31,7 +31,7 @@ class Published:
     state: dict[str, npt.NDArray[np.float32]]
 
 
-def read(folder: Path) -> Published:
+def read(folder: Path) -> Upsilont:
     """Reads state.npz and params.json.
 
     Raises ModelError where a file is missing or the features are not ours, in our order.
@@ -47,12 +47,12 @@ def read(folder: Path) -> Published:
     minimum = np.array([parameters["min_params"].get(name, np.nan) for name in FEATURES])
     center, scale = np.array(parameters["median"]), np.array(parameters["std"])
     scaler = Scaler(tuple(FEATURES), center, scale, NO_CLIP, minimum)
-    return Published(tuple(parameters["classes"]), scaler, state)
+    return Upsilont(tuple(parameters["classes"]), scaler, state)
 
 
-def source(published: Published, architecture: Architecture = PUBLISHED) -> Source:
+def source(network: Upsilont, architecture: Architecture = UPSILONT) -> Source:
     """The published network as the start of a transfer: everything below its last layer."""
-    return Source(published.scaler, architecture, lambda network: load_weights(network, published.state, head=False))
+    return Source(network.scaler, architecture, lambda target: load_weights(target, network.state, head=False))
 
 
 def load_weights(network: "keras.Model", state: dict[str, npt.NDArray[np.float32]], *, head: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from starsieve.features.tools.folder import read_objects
+from starsieve.features.tools.lightcurves import LightCurves, concatenate
 from starsieve.models import synthesis
 from starsieve.models.data import splits, tables
 from starsieve.models.data.tables import Table
@@ -19,7 +20,6 @@ from starsieve.models.recipes.references import reference_of
 from starsieve.models.serving.drift import Reference
 from starsieve.models.serving.scaling import Scaler
 from starsieve.models.serving.taxonomy import RESIDUAL
-from starsieve.models.synthesis import LightCurves
 from starsieve.models.training import ensemble, write
 from starsieve.models.training.ensemble import Recipe
 from starsieve.models.training.fit import Schedule
@@ -66,7 +66,7 @@ SIMULATED = (
 )
 
 
-def build(data: Path, output: Path, *, seed: int, work: Work) -> None:
+def build(data: Path, output: Path, work: Work, seed: int = 0) -> None:
     """Trains on stars that are not held out and judges on those that are; see splits.held_out."""
     learned, kept = _stars(data)
     table = _table(
@@ -120,8 +120,7 @@ def reference(judged: Table, scaler: Scaler, classes: tuple[str, ...], answers: 
 
 def _table(parts: Iterable[LightCurves], work: Work) -> Table:
     with work.telling("light curves and features"):
-        made = building.assembled(synthesis.concatenate(parts))
-        table = tables.extract(made, cache=work.cache, threads=work.threads)
+        table = tables.extract(concatenate(parts), cache=work.cache, threads=work.threads)
     return table.select(np.flatnonzero(table.reason == ""))
 
 

@@ -52,7 +52,7 @@ class Classifier:
     ) -> npt.NDArray[np.float64]:
         """Class probabilities (k, classes) of k objects, each row summing to 1.
 
-        features (n, 39): one row for each usable band, in the order of scaling.COLUMNS; epochs (n,): its number of
+        features (n, ...): one row for each usable band, in the order of scaling.COLUMNS; epochs (n,): its number of
         points; objects (n,): which of the answers 0..k-1 a row belongs to, each at least once. A row with a number
         missing does not count, unless its object has no other: that is Residual.
         """

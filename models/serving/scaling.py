@@ -36,7 +36,7 @@ def _signed_log(x: Array) -> Array:
 
 
 def _inputs(features: Array, columns: Sequence[str]) -> Array:
-    """Features and profile as 42 well-behaved numbers.
+    """Features and profile as well-behaved numbers.
 
     The published phases are known up to multiples of pi (their arctan loses the quadrant), so twice the phase is an
     angle. Beside the period stands how far its frequency is from a whole number of cycles a day: spurious periods
@@ -69,7 +69,7 @@ def _inputs(features: Array, columns: Sequence[str]) -> Array:
     )
 
 
-def _published_inputs(features: Array, minimum: Array) -> Array:
+def _upsilont_inputs(features: Array, minimum: Array) -> Array:
     """log10(x - minimum) of the features that have one; the others as they are (Kim et al. 2021)."""
     shifted = np.where(np.isnan(minimum), 1.0, features - minimum)
     return np.where(np.isnan(minimum), features, np.log10(np.maximum(shifted, ZERO_IN_LOG)))
@@ -99,13 +99,13 @@ class Scaler:
             raise ModelError(f"the network takes rows of {len(self.columns)} numbers: {', '.join(self.columns)}")
         x = np.asarray(features, dtype=np.float64)[:, : len(self.columns)]
         with np.errstate(invalid="ignore", over="ignore"):
-            transformed = _inputs(x, self.columns) if self.minimum is None else _published_inputs(x, self.minimum)
+            transformed = _inputs(x, self.columns) if self.minimum is None else _upsilont_inputs(x, self.minimum)
             scaled = (transformed - self.center) / self.scale
         return np.nan_to_num(np.clip(scaled, -self.clip, self.clip), nan=0.0).astype(np.float32)
 
 
 def fit(features: Array) -> Scaler:
-    """Our scaler, of training objects' features and profiles (n, 39): median and half the width of the middle 68 %.
+    """Our scaler, of training objects' features and profiles, a row each: median and half the width of the middle 68 %.
 
     Raises ModelError for no rows.
     """

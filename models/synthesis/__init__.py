@@ -1,14 +1,11 @@
 """Synthetic light curves to train networks on: a source set like OGLE's, and real stars seen again by ZTF."""
 
 from starsieve.models.synthesis.catalogue import Catalogue, read_catalogue
-from starsieve.models.synthesis.lightcurves import LightCurves, concatenate
 from starsieve.models.synthesis.ogle.ogle3 import ogle3_light_curves
 from starsieve.models.synthesis.ztf.training_set import ztf_light_curves, ztf_measured_light_curves
 
 __all__ = [
     "Catalogue",
-    "LightCurves",
-    "concatenate",
     "ogle3_light_curves",
     "read_catalogue",
     "ztf_light_curves",

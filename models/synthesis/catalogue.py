@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from starsieve.models import ModelError
-from starsieve.models.synthesis.lightcurves import Floats, Ints, Strings
+from starsieve.models.synthesis.epochs import Floats, Ints, Strings
 
 MAX_MODES = 3
 # A harmonic above twice the fundamental, or above the first overtone's own amplitude at third order, is a failed fit

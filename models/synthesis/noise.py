@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from starsieve.features.photometry import MAX_MAGERR
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints
 
 YEAR = 365.25
 TAIL_DEGREES = 8.0  # excess kurtosis of bright constant ztf_field stars: median 0.2 to 0.5

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from starsieve.features.tools.folder import Folder, read_objects
-from starsieve.models.data import splits
-from starsieve.models.synthesis.lightcurves import Floats, Ints, LightCurves, Strings, offsets_of
+from starsieve.features.tools.lightcurves import LightCurves
+from starsieve.models.synthesis.epochs import Floats, Ints, Strings
 from starsieve.models.synthesis.signals.folded import N_PHASES
 from starsieve.models.synthesis.signals.shapes import Shape, eclipse_shape, fourier_shape
 
@@ -34,36 +35,20 @@ SURVEYS = ("catalina", "asas")
 
 @dataclass(frozen=True)
 class Survey:
-    """Labelled light curves of n objects: object_id, label, period (n,); the rest by point, by band and time."""
+    """Labelled light curves of n stars, points whose errors are small enough to say something; period (n,), days."""
 
-    object_id: Strings
-    label: Strings
+    curves: LightCurves
     period: Floats
-    offsets: Ints
-    band: Strings
-    mjd: Floats
-    mag: Floats
-    magerr: Floats
 
-    def good_points(self, i: int) -> Ints:
-        """Rows of object i whose errors are small enough to say something."""
-        start, stop = self.offsets[i], self.offsets[i + 1]
-        rows: Ints = np.flatnonzero(self.magerr[start:stop] < MAX_SHAPE_MAGERR) + start
-        return rows
+    @cached_property
+    def starts(self) -> Ints:
+        """Where each star's points start, and where the last one's end: (n + 1,)."""
+        return self.curves.starts
 
-    def select(self, stars: list[int], label: str) -> LightCurves:
-        """These objects under another label, numbered from 0."""
-        rows = [self.good_points(i) for i in stars]
-        flat = np.concatenate(rows)
-        return LightCurves(
-            object_id=np.array([f"{self.object_id[i]}{splits.VIEW}{number}" for number, i in enumerate(stars)]),
-            label=np.full(len(stars), label),
-            band=self.band[flat],
-            mjd=self.mjd[flat],
-            mag=self.mag[flat],
-            magerr=self.magerr[flat],
-            offsets=offsets_of(np.array([len(points) for points in rows])),
-        )
+    def labelled(self, label: str, allowed: Collection[str]) -> list[int]:
+        """The stars of a label that may be used."""
+        stars = np.flatnonzero(self.curves.label == label).tolist()
+        return [i for i in stars if self.curves.object_id[i] in allowed]
 
 
 @dataclass(frozen=True)
@@ -83,17 +68,7 @@ def read_survey(folder: Path) -> Survey:
     """
     objects = read_objects(folder, ("period",))
     curves = Folder(folder, objects).light_curves(np.arange(len(objects)))
-    epochs = np.bincount(curves.owner, curves.epochs, len(curves.object_id)).astype(np.int64)
-    return Survey(
-        object_id=curves.object_id,
-        label=curves.label,
-        period=objects.numbers["period"],
-        offsets=offsets_of(epochs),
-        band=np.char.lower(curves.bands)[np.repeat(curves.band, curves.epochs)],
-        mjd=curves.mjd,
-        mag=curves.mag,
-        magerr=curves.magerr,
-    )
+    return Survey(curves.keep(curves.magerr < MAX_SHAPE_MAGERR), objects.numbers["period"])
 
 
 def fit_originals(
@@ -106,10 +81,8 @@ def fit_originals(
         (survey, i)
         for name, survey_label in sources
         for survey in [surveys[name]]
-        for i in np.flatnonzero(
-            (survey.label == survey_label) & (survey.period > 0.0) & (survey.period < longest)
-        ).tolist()
-        if survey.object_id[i] in object_ids
+        for i in survey.labelled(survey_label, object_ids)
+        if 0.0 < survey.period[i] < longest
     ]
     found: list[tuple[str, float, Floats]] = []
     n_tried = 0
@@ -120,7 +93,7 @@ def fit_originals(
         n_tried += 1
         shape = _fit(survey, i, order, WANDERING if label in ("ROT", "LPV") else STEADY)
         if shape is not None:
-            found.append((str(survey.object_id[i]), float(survey.period[i]), shape.mag))
+            found.append((str(survey.curves.object_id[i]), float(survey.period[i]), shape.mag))
     return Originals(
         object_id=np.array([name for name, _, _ in found], dtype=np.str_),
         period=np.array([period for _, period, _ in found]),
@@ -131,8 +104,8 @@ def fit_originals(
 
 def _fit(survey: Survey, i: int, order: int, clean: tuple[float, float]) -> Shape | None:
     """A clean model of star i, or None."""
-    rows = survey.good_points(i)
-    mjd, mag, magerr = survey.mjd[rows], survey.mag[rows], survey.magerr[rows]
+    points = slice(*survey.starts[i : i + 2])
+    mjd, mag, magerr = survey.curves.mjd[points], survey.curves.mag[points], survey.curves.magerr[points]
     period = float(survey.period[i])
     shape = fourier_shape(mjd, mag, magerr, period, order) if order else eclipse_shape(mjd, mag, magerr, period)
     if shape is None or shape.explained < clean[0] or shape.scatter > clean[1] * np.ptp(shape.mag):

@@ -33,7 +33,7 @@ class Architecture:
 
 
 # The input epsilon is a slip of the original (an argument in the wrong place) that its weights depend on.
-PUBLISHED = Architecture(hidden=(64, 128, 256), input_epsilon=64.0, norm_logits=True)
+UPSILONT = Architecture(hidden=(64, 128, 256), input_epsilon=64.0, norm_logits=True)
 
 
 class MemberDense(keras.layers.Layer):  # type: ignore[misc] # keras has no types

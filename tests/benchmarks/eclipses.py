@@ -16,7 +16,7 @@ from starsieve.features.shape.columns import PROFILE
 from starsieve.features.shape.profile import FROM_SEARCH, profile_given_period
 from starsieve.features.tools.folder import Objects, read_light_curves, read_objects
 from starsieve.features.tools.lightcurves import LightCurves
-from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis.epochs import Epochs
 from starsieve.models.synthesis.signals.eclipses import eclipsing
 from starsieve.models.synthesis.signals.folded import Folded
 

@@ -58,7 +58,7 @@ def plain_merge(stored: Epochs, parts: list[Epochs]) -> tuple[bytes, bytes]:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows, rows)
 def test_merging_is_what_it_is_row_by_row(before: list[Epochs], parts: list[Epochs]) -> None:
     stored = merge(before)
@@ -66,7 +66,7 @@ def test_merging_is_what_it_is_row_by_row(before: list[Epochs], parts: list[Epoc
     assert (merged.tobytes(), new.tobytes()) == plain_merge(stored, parts)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows, st.randoms(use_true_random=False))
 def test_order_does_not_matter(parts: list[Epochs], random: object) -> None:
     shuffled = list(parts)
@@ -78,7 +78,7 @@ def test_order_does_not_matter(parts: list[Epochs], random: object) -> None:
     assert merge([merge(parts), *parts]).tobytes() == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows, rows)
 def test_writing_what_is_missing_is_enough(stored_parts: list[Epochs], new_parts: list[Epochs]) -> None:
     stored = merge(stored_parts)
@@ -88,7 +88,7 @@ def test_writing_what_is_missing_is_enough(stored_parts: list[Epochs], new_parts
     assert merge_into(merged, [stored, *new_parts])[1].size == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rows)
 def test_sorted_and_one_row_an_exposure(parts: list[Epochs]) -> None:
     merged = merge(parts)

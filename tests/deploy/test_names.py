@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from starsieve.broker import health, telemetry
 from starsieve.broker.settings import Settings
-from starsieve.broker.tools.drift_command import LINE
+from starsieve.broker.tools.drifts import LINE
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy/prometheus/starsieve.rules.yaml"

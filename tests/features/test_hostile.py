@@ -9,7 +9,7 @@ from starsieve import features
 from starsieve.features import reference
 from starsieve.features.check import REASONS, floored_errors
 
-COSTLY = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+COSTLY = settings(max_examples=150, suppress_health_check=list(HealthCheck))
 finite = st.floats(-1e3, 1e3, allow_nan=False)
 
 
@@ -97,10 +97,10 @@ def test_an_impossible_time_in_one_band_leaves_the_other_as_it_is(bad: float, ep
 
 @COSTLY
 @given(light_curves())
-def test_parity_gives_a_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+def test_upsilont_gives_a_reason_or_finite_features(light_curve: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     if light_curve[0].size > 200 or (light_curve[0] > 1000).any():
         return  # its grid grows with both
-    batch = features.extract_many(*light_curve, [0, light_curve[0].size], parity=True)
+    batch = features.extract_many(*light_curve, [0, light_curve[0].size], upsilont=True)
     assert (batch.reasons[0] is None) == bool(np.isfinite(batch.features).all())
 
 

@@ -317,8 +317,8 @@ def test_masked_epochs_are_left_out(column: int, value: float) -> None:
     found = features.extract_many(*columns, [0, 40, 100, 150])
     assert found.features[1].tobytes() == expected.features.tobytes()
     assert found.features[2].tobytes() == features.extract(*bands[2]).tobytes()
-    for parity in (features.extract(*with_mask, parity=True), features.extract(*without, parity=True)):
-        assert parity.tobytes() == features.extract(*without, parity=True).tobytes()
+    for found in (features.extract(*with_mask, upsilont=True), features.extract(*without, upsilont=True)):
+        assert found.tobytes() == features.extract(*without, upsilont=True).tobytes()
 
 
 def test_masks_of_astropy_and_of_bands_are_heeded() -> None:

@@ -17,7 +17,7 @@ from tests.integration import servers, topics
 from tests.integration.streams import Stream
 
 REQUIRED = os.environ.get("STARSIEVE_REQUIRE_KAFKA") == "1"
-MISSING = pytest.StashKey[dict[str, None]]()
+MISSING = "a server is missing: "
 
 
 class MakeTopic(Protocol):
@@ -29,30 +29,28 @@ class MakeStream(Protocol):
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
-    """Bootstrap address of a real Kafka, shared by the run: tests keep apart by their topics and groups."""
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Bootstrap address of a real Kafka, shared by a process's tests: they keep apart by their topics and groups."""
     with ExitStack() as stack:
-        with or_skip(pytestconfig):
+        with or_skip():
             address = stack.enter_context(servers.any_kafka(tmp_path_factory.mktemp("kafka")))
         yield address
 
 
 @pytest.fixture
-def own_kafka(tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[servers.Kafka]:
+def own_kafka(tmp_path: Path) -> Iterator[servers.Kafka]:
     """A Kafka of the test's own, to be stopped, killed, frozen and started again."""
     (folder := tmp_path / "kafka").mkdir()
-    with or_skip(pytestconfig):
+    with or_skip():
         server = servers.Kafka(folder)
     with server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def secured_kafka(
-    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
-) -> Iterator[servers.SecuredKafka]:
-    """A Kafka with passwords, TLS and access lists, shared by the run: who may do what is said topic by topic."""
-    with or_skip(pytestconfig):
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.SecuredKafka]:
+    """A Kafka with passwords, TLS and access lists, shared by a process's tests: rights are given topic by topic."""
+    with or_skip():
         server = servers.SecuredKafka(tmp_path_factory.mktemp("secured_kafka"))
     with server:
         yield server
@@ -102,22 +100,21 @@ def own_redis(tmp_path: Path) -> Iterator[servers.Redis]:
 
 
 @pytest.fixture(scope="session")
-def rediss(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[str]:
+def rediss(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a server that speaks TLS only, with the authority's file in its query."""
-    with or_skip(pytestconfig):
+    with or_skip():
         server = servers.RedisWithTls(tmp_path_factory.mktemp("rediss"))
     with server:
         yield server.address
 
 
 @contextmanager
-def or_skip(config: pytest.Config) -> Iterator[None]:
-    """Skip the test where the server cannot be had, and remember why for the run's last lines."""
+def or_skip() -> Iterator[None]:
+    """Skip the test where the server cannot be had, in words that the run's last lines repeat."""
     try:
         yield
     except servers.Unavailable as error:
-        config.stash.setdefault(MISSING, {})[str(error)] = None
-        pytest.skip(str(error))
+        pytest.skip(f"{MISSING}{error}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -126,12 +123,15 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     without_data = "data_dir" in getattr(item, "fixturenames", ()) and "no real data" in str(report.longrepr)
     if REQUIRED and report.skipped and not hasattr(report, "wasxfail") and not without_data:
         report.outcome = "failed"
-        report.longrepr = f"STARSIEVE_REQUIRE_KAFKA=1 allows no skipped integration test: {report.longrepr}"
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.longrepr = f"STARSIEVE_REQUIRE_KAFKA=1 allows no skipped integration test: {reason}"
     return report
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, None, None]:
     yield  # after everything else that is printed: the last lines are the ones read
-    for reason in terminalreporter.config.stash.get(MISSING, {}):
-        terminalreporter.line(f"NOT TESTED, a server is missing: {reason}", yellow=True, bold=True)
+    reports = [each for kind in ("skipped", "failed", "error") for each in terminalreporter.stats.get(kind, [])]
+    said = [each.longrepr[-1] if isinstance(each.longrepr, tuple) else str(each.longrepr) for each in reports]
+    for reason in dict.fromkeys(text.partition(MISSING)[2] for text in said if MISSING in text):
+        terminalreporter.line(f"NOT TESTED, {MISSING}{reason}", yellow=True, bold=True)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve.features.photometry import MIN_EPOCHS
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, offsets_of
+from starsieve.models.synthesis.epochs import Epochs, Floats, offsets_of
 
 MAX_EPOCHS = 2000
 FIRST_NIGHT = 52000.0  # 2001, the start of OGLE-III; only differences of time matter

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from starsieve.features.tools.lightcurves import LightCurves, assemble
 from starsieve.models.data import splits
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, LightCurves, Strings
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings
 from starsieve.models.synthesis.noise import observe_ogle
 from starsieve.models.synthesis.ogle.cadence import ogle_cadences
 from starsieve.models.synthesis.signals.eclipses import eclipsing
@@ -16,7 +17,7 @@ from starsieve.models.synthesis.signals.pulsators import blazhko_swing, pulsatio
 from starsieve.models.synthesis.signals.stochastic import blue_variable_mag, quasar_mag, rotation_mag, rotation_period
 
 CHUNK = 250  # objects held in memory at once: about 40 MB
-BAND = "I"
+BANDS = np.array(["I"])
 # Label: type and subtypes in the catalogue.
 PULSATORS = {
     "CEPH_F": ("Cep", "F"),
@@ -78,14 +79,15 @@ def _chunk(rng: np.random.Generator, catalogue: Catalogue, label: str, first: in
         names, mean = np.array([f"{label}-{first + i:06d}" for i in range(n)]), _field_magnitudes(rng, n)
         deviation = _drawn(rng, catalogue, label, epochs)
     mag, magerr = observe_ogle(rng, mean[epochs.index] + deviation, epochs)
-    return LightCurves(
-        object_id=np.array([f"{name}{splits.VIEW}{first + i}" for i, name in enumerate(names)]),
-        label=np.full(n, label),
-        band=np.full(len(epochs.mjd), BAND),
+    return assemble(
+        np.array([f"{name}{splits.VIEW}{first + i}" for i, name in enumerate(names)]),
+        np.full(n, label),
+        epochs.index,
+        band=np.zeros_like(epochs.index),
+        bands=BANDS,
         mjd=epochs.mjd,
         mag=mag,
         magerr=magerr,
-        offsets=epochs.offsets,
     )
 
 

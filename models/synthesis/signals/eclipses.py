@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from starsieve.models.synthesis.lightcurves import Floats
+from starsieve.models.synthesis.epochs import Floats
 from starsieve.models.synthesis.signals.folded import N_PHASES, PHASES, Folded
 from starsieve.models.synthesis.signals.roche import ANGLES, Binary, binary_flux
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints
 
 N_PHASES = 512
 PHASES: Floats = np.arange(N_PHASES) / N_PHASES

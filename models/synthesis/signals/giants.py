@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints
 from starsieve.models.synthesis.signals.stochastic import TWO_PI, random_walk
 
 Complexes = NDArray[np.complex128]

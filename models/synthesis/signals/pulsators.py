@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from starsieve.models.synthesis.catalogue import MAX_MODES, Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints
 
 N_HARMONICS = 8
 TWO_PI = 2.0 * np.pi

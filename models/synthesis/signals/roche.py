@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from starsieve.features.jit import plain
-from starsieve.models.synthesis.lightcurves import Floats
+from starsieve.models.synthesis.epochs import Floats
 
 N_ELEMENTS = 1000  # depths are good to about 0.3 %
 N_SILHOUETTE = 64

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from starsieve.models.synthesis.lightcurves import Floats
+from starsieve.models.synthesis.epochs import Floats
 from starsieve.models.synthesis.signals.folded import PHASES
 
 CLIP = 4.0  # robust standard deviations

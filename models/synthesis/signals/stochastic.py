@@ -4,7 +4,7 @@ import numpy as np
 
 from starsieve.features.jit import plain
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints
 
 TWO_PI = 2.0 * np.pi
 SLOW_ROTATOR_SHARE = 0.4

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from starsieve.features.photometry import MAX_MAGERR, MIN_FORCED_SNR, MJD0, magnitude
 from starsieve.models import ModelError
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, Strings, offsets_of
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings, offsets_of
 from starsieve.models.synthesis.noise import heavy_tailed
 
 Bools = NDArray[np.bool_]

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve.features.photometry import MAG_PER_RELATIVE_FLUX, MAX_MAGERR, MIN_FORCED_SNR, magnitude
+from starsieve.features.tools.lightcurves import LightCurves, assemble
 from starsieve.models.data import splits
-from starsieve.models.synthesis.lightcurves import Floats, Ints, LightCurves, offsets_of
+from starsieve.models.synthesis.epochs import Floats, Ints, joined
 from starsieve.models.synthesis.originals import Survey
 from starsieve.models.synthesis.signals.shapes import TO_SIGMA
 from starsieve.models.synthesis.ztf.alerts import FORCED_DAYS, THRESHOLD
@@ -27,7 +28,7 @@ MEASURED: dict[str, tuple[tuple[str, str], ...]] = {
 }
 FORCED_SHARE = 0.6  # of the views; the others come of alerts without forced photometry
 WHOLE_SHARE = 0.5  # of the views: as of the last alert; the others as of an earlier one
-BAND = "r"  # the networks do not know the band; the stream takes Johnson V for r too
+BANDS = np.array(["r"])  # the networks do not know the band; the stream takes Johnson V for r too
 # Catalogues quote cautious errors: visits minutes apart scatter by 0.23 (12 mag) to 0.6 (18 mag) of Catalina's.
 SAME_VISIT_DAYS, MIN_PAIRS, MIN_NOISE_SHARE = 0.02, 10, 0.1
 
@@ -41,30 +42,32 @@ def measured(
     in the end; more: with and without, as of any alert.
     """
     found: list[tuple[int, int, Ints, Floats]] = []
+    curves = survey.curves
     for i in stars:
-        rows = survey.good_points(i)
-        rows = rows[np.argsort(survey.mjd[rows], kind="stable")]
-        flux = 10.0 ** (-0.4 * survey.mag[rows])
-        noise = flux * survey.magerr[rows] * _noise_share(survey, rows) / MAG_PER_RELATIVE_FLUX
+        rows = np.arange(*survey.starts[i : i + 2])
+        rows = rows[np.argsort(curves.mjd[rows], kind="stable")]
+        flux = 10.0 ** (-0.4 * curves.mag[rows])
+        noise = flux * curves.magerr[rows] * _noise_share(curves, rows) / MAG_PER_RELATIVE_FLUX
         _, magerr = magnitude(flux, noise)
         for view in range(views):
             forced = views == 1 or rng.random() < FORCED_SHARE
             whole = views == 1 or rng.random() < WHOLE_SHARE
-            kept = kept_points(survey.mjd[rows], flux, noise, forced=forced) & (magerr < MAX_MAGERR)
+            kept = kept_points(curves.mjd[rows], flux, noise, forced=forced) & (magerr < MAX_MAGERR)
             chosen = _as_of(rng, kept, _alerts(flux, noise), min_epochs, whole=whole)
             if len(chosen):
                 found.append((i, view, rows[chosen], magerr[chosen]))
     if not found:
         return None
-    points = np.concatenate([rows for _, _, rows, _ in found])
-    return LightCurves(
-        object_id=np.array([f"{survey.object_id[i]}{splits.REAL_VIEW}{view}" for i, view, *_ in found]),
-        label=np.full(len(found), label),
-        band=np.full(len(points), BAND),
-        mjd=survey.mjd[points],
-        mag=survey.mag[points],
+    points, owner = joined([rows for _, _, rows, _ in found])
+    return assemble(
+        np.array([f"{curves.object_id[i]}{splits.REAL_VIEW}{view}" for i, view, *_ in found]),
+        np.full(len(found), label),
+        owner,
+        band=np.zeros_like(owner),
+        bands=BANDS,
+        mjd=curves.mjd[points],
+        mag=curves.mag[points],
         magerr=np.concatenate([errors for *_, errors in found]),
-        offsets=offsets_of(np.array([len(rows) for _, _, rows, _ in found])),
     )
 
 
@@ -74,7 +77,7 @@ def stars_of(
     """At most `limit` stars of a class that may be used, drawn at random, survey after survey."""
     for name, survey_label in MEASURED[label]:
         survey = surveys[name]
-        usable = [i for i in np.flatnonzero(survey.label == survey_label).tolist() if survey.object_id[i] in allowed]
+        usable = survey.labelled(survey_label, allowed)
         chosen = rng.permutation(np.array(usable, dtype=np.int64))[:limit].tolist()
         limit -= len(chosen)
         yield survey, chosen
@@ -109,10 +112,10 @@ def _as_of(
     return np.flatnonzero(kept[: last + 1])
 
 
-def _noise_share(survey: Survey, rows: Ints) -> float:
+def _noise_share(curves: LightCurves, rows: Ints) -> float:
     """Scatter of visits minutes apart in units of the quoted errors; 1 where there are few of them."""
-    mag, magerr = survey.mag[rows], survey.magerr[rows]
-    close = np.diff(survey.mjd[rows]) < SAME_VISIT_DAYS
+    mag, magerr = curves.mag[rows], curves.magerr[rows]
+    close = np.diff(curves.mjd[rows]) < SAME_VISIT_DAYS
     if close.sum() < MIN_PAIRS:
         return 1.0
     deviations = np.abs(np.diff(mag) / np.hypot(magerr[1:], magerr[:-1]))[close]

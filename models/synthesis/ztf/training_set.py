@@ -7,9 +7,10 @@ import numpy as np
 import structlog
 
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools.lightcurves import LightCurves, assemble
 from starsieve.models.data import splits
 from starsieve.models.synthesis.catalogue import Catalogue, read_catalogue
-from starsieve.models.synthesis.lightcurves import Ints, LightCurves, Strings, offsets_of
+from starsieve.models.synthesis.epochs import Ints, Strings, joined
 from starsieve.models.synthesis.originals import FITTED, SURVEYS, Survey, fit_originals, read_survey
 from starsieve.models.synthesis.ztf.alerts import (
     BANDS,
@@ -21,10 +22,9 @@ from starsieve.models.synthesis.ztf.alerts import (
     select,
 )
 from starsieve.models.synthesis.ztf.measured import MEASURED, measured, stars_of
-from starsieve.models.synthesis.ztf.real import real_light_curves, real_parts
-from starsieve.models.synthesis.ztf.sources import (
+from starsieve.models.synthesis.ztf.objects import (
     Draw,
-    Sources,
+    Drawn,
     catalogued_giants,
     catalogued_stars,
     constants,
@@ -32,6 +32,7 @@ from starsieve.models.synthesis.ztf.sources import (
     quasars,
     supernovae,
 )
+from starsieve.models.synthesis.ztf.real import real_light_curves, real_parts
 
 log = structlog.get_logger()
 
@@ -78,9 +79,9 @@ def ztf_light_curves(data_dir: Path, n_per_class: int, seed: int, object_ids: Co
             if count >= n_per_class or not draws:
                 break
             exposures = draw_exposures(rng, histories, BATCH)
-            sources = draws[batch % len(draws)](rng, BATCH, exposures)
-            chunk = _observe(rng, label, count, n_per_class - count, sources, exposures)
-            count += len(chunk)
+            drawn = draws[batch % len(draws)](rng, BATCH, exposures)
+            chunk = _observe(rng, label, count, n_per_class - count, drawn, exposures)
+            count += len(chunk.object_id)
             yield chunk
         log.info("ztf class synthesised", label=label, asked=n_per_class, made=count)
 
@@ -147,7 +148,7 @@ def _allowed(names: Strings, allowed: frozenset[str]) -> Ints:
 
 
 def _observe(
-    rng: np.random.Generator, label: str, first: int, wanted: int, sources: Sources, exposures: Exposures
+    rng: np.random.Generator, label: str, first: int, wanted: int, drawn: Drawn, exposures: Exposures
 ) -> LightCurves:
     """Light curves of at most `wanted` of these objects, numbered from `first`: those that have enough points."""
     n = len(exposures.epochs)
@@ -155,25 +156,26 @@ def _observe(
     way = rng.choice(tuple(shares), n, p=tuple(shares.values()))
     # A constant star is also met without any alert; a variable star that hardly raises one cannot be told from it.
     min_alerts = 0 if label == "NONVAR" else MIN_ALERTS
-    reference = reference_flux(rng, exposures, sources.flux) if sources.reference is None else sources.reference
-    alerts = select(rng, exposures, sources.flux, reference, way)
+    reference = reference_flux(rng, exposures, drawn.flux) if drawn.reference is None else drawn.reference
+    alerts = select(rng, exposures, drawn.flux, reference, way)
     points: list[Ints] = []
     stars: list[int] = []
     for i in range(n):
         chosen = _as_of(rng, exposures, alerts, i, min_alerts)
         if len(points) < wanted and len(chosen):
-            points.append(chosen[np.argsort(exposures.band[chosen], kind="stable")])
+            points.append(chosen)
             stars.append(i)
-    flat = np.concatenate([np.zeros(0, dtype=np.int64), *points])
-    names = [f"{sources.object_id[i]}{splits.VIEW}{first + number}" for number, i in enumerate(stars)]
-    return LightCurves(
-        object_id=np.array(names, dtype=np.str_),
-        label=np.full(len(stars), label),
-        band=np.array(BANDS)[exposures.band[flat]],
+    flat, owner = joined(points)
+    names = [f"{drawn.object_id[i]}{splits.VIEW}{first + number}" for number, i in enumerate(stars)]
+    return assemble(
+        np.array(names, dtype=np.str_),
+        np.full(len(stars), label),
+        owner,
+        band=exposures.band[flat],
+        bands=np.array(BANDS),
         mjd=exposures.epochs.mjd[flat],
         mag=alerts.mag[flat],
         magerr=alerts.magerr[flat],
-        offsets=offsets_of(np.array([len(chosen) for chosen in points], dtype=np.int64)),
     )
 
 

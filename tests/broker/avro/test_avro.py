@@ -105,7 +105,7 @@ def test_a_small_packet_cannot_kill_the_process(packet: bytes, detail: str) -> N
     assert error.value.reason == "corrupt"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["null", "snappy", "deflate"]), st.integers(0, 10_000), st.integers(1, 255))
 def test_damaged_bytes_never_raise_anything_else(codec: str, position: int, difference: int) -> None:
     packet = bytearray(container(codec))

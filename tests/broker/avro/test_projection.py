@@ -65,7 +65,7 @@ def test_every_column_of_every_real_packet(survey: str, data_dir: Path) -> None:
     assert n_values > 100
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_every_column_of_random_schemas(data: st.DataObject) -> None:
     written = data.draw(schemas())
@@ -75,7 +75,7 @@ def test_every_column_of_random_schemas(data: st.DataObject) -> None:
     assert same(only(written, value, wanted), expected, wanted)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_damaged_bytes_are_refused_or_read_as_fastavro_reads_them(data: st.DataObject) -> None:
     written = data.draw(schemas())

@@ -35,7 +35,7 @@ def walked(tree: Any, data: bytes, max_values: int = ENOUGH) -> tuple[int, int, 
     return answer
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_all_of_a_value_is_walked(data: st.DataObject) -> None:
     written = data.draw(schemas())
@@ -49,7 +49,7 @@ def test_all_of_a_value_is_walked(data: st.DataObject) -> None:
         assert at <= end
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.data())
 def test_damaged_bytes_are_found_as_a_plain_reader_finds_them(data: st.DataObject) -> None:
     written = data.draw(schemas())
@@ -94,7 +94,7 @@ def test_several_records_in_a_row() -> None:
         list(read_block(program, block, 3, 5))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_schema_is_refused_or_read(data: st.DataObject) -> None:
     """Whatever stands in a schema, nothing but an AlertError comes of it."""

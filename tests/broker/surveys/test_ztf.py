@@ -297,7 +297,7 @@ histories = {
 }
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.builds(packet, **histories))
 def test_whatever_the_history_holds_epochs_are_those_of_the_plain_way(record: dict[str, Any]) -> None:
     epochs = alert_of(record).epochs

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cramjam
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
@@ -121,7 +121,6 @@ def test_what_an_operating_system_leaves_beside_files_is_no_packet(tmp_path):
         assert contents(path) == [ONE]
 
 
-@settings(deadline=None)  # files, on a busy machine
 @given(written=st.lists(st.binary(max_size=2000), max_size=8), suffix=st.sampled_from(list(COMPRESS)))
 def test_every_byte_of_an_archive_arrives(tmp_path_factory, written, suffix):
     members = {f"{number}.avro": b"Obj\x01" + content for number, content in enumerate(written)}
@@ -222,7 +221,6 @@ def test_a_damaged_archive_gives_what_it_can_and_is_named(tmp_path, suffix, dama
         assert [packet for _, packet in packets] == list(members.values())[: len(packets)]
 
 
-@settings(deadline=None)  # files, on a busy machine
 @given(
     which=st.sampled_from(["tar", "zip", "gz"]), patches=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=12)))
 )

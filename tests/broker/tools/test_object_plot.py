@@ -33,7 +33,7 @@ def reference(curves: list[Curve], frequency: float) -> float | None:
     return explained / total
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(4, 60), st.integers(1, 2), st.floats(15.0, 300.0))
 def test_it_is_that_of_least_squares(seed: int, epochs: int, bands: int, baseline: float) -> None:
     rng = np.random.default_rng(seed)

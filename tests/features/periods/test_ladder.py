@@ -34,7 +34,7 @@ def test_the_window_holds_the_newest_and_moves_in_steps() -> None:
     assert set(np.diff(first)) == {0, ladder.WINDOW_STEP}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(0, 2**32), st.lists(st.integers(0, 120), min_size=1, max_size=4), st.booleans())
 def test_epochs_of_the_rung(seed: int, sizes: list[int], whole_days: bool) -> None:
     """Against sorting all epochs by time and band, and leaving the last ones."""

@@ -14,8 +14,8 @@ from starsieve.features.periods.ceilings import renew_ceilings
 from starsieve.features.periods.gls import HALF, UNROLL, add_block, offset_tables
 from starsieve.features.periods.grid import BLOCK, grid_of
 from starsieve.features.periods.harmonics import harmonic_power, nested_powers
-from starsieve.features.periods.parity import published_period
 from starsieve.features.periods.search import UNKNOWN, best_blocks, weigh
+from starsieve.features.periods.upsilont import upsilont_period
 from starsieve.features.tools.simulated import KINDS
 from tests.features.sources import SOURCES, Arrays, any_source, simulated
 
@@ -176,7 +176,7 @@ def adversaries(draw: st.DrawFn) -> list[Arrays]:
     return bands
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(adversaries())
 def test_no_power_of_an_adversary_exceeds_its_ceiling(bands: list[Arrays]) -> None:
     data, _ = prepare(*bands)
@@ -252,4 +252,4 @@ def test_one_fit_has_the_powers_of_all_smaller_ones(source: str) -> None:
 @pytest.mark.parametrize("source", ["sine", "rrab", "detached_binary", "noise", "quasar"])
 def test_published_search(source: str) -> None:
     mjd, mag, _ = simulated(source, 40, 12.0)
-    assert published_period(mjd, mag) == pytest.approx(reference.published_period(mjd, mag), rel=1e-12)
+    assert upsilont_period(mjd, mag) == pytest.approx(reference.upsilont_period(mjd, mag), rel=1e-12)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from starsieve.features.tools import folder as folders
 from starsieve.features.tools.folder import Folder, UnreadableFolderError, read_light_curves, read_objects
-from starsieve.features.tools.lightcurves import LightCurves
+from starsieve.features.tools.lightcurves import LightCurves, concatenate
 
 Row = tuple[str, str, float | None, float | None, float | None]
 NAMES = ("object_id", "band", "mjd", "mag", "magerr")
@@ -84,6 +85,19 @@ def test_selected_objects_bring_their_light_curves(curves: LightCurves) -> None:
     assert chosen.bands_seen == ["g"]
 
 
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_parts_make_the_whole_again(size: int, curves: LightCurves) -> None:
+    assert same(concatenate(curves.chunks(size)), curves)
+
+
+def test_joined_light_curves_have_the_bands_that_are_met(curves: LightCurves) -> None:
+    joined = concatenate([replace(curves, bands=np.array(["i", "z"])), curves.select(np.array([1, 2]))])
+    assert joined.object_id.tolist() == ["b", "a", "c", "a", "c"]
+    assert joined.owner.tolist() == [0, 0, 1, 3]
+    assert joined.bands.tolist() == ["g", "i", "z"]
+    assert joined.bands[joined.band].tolist() == ["i", "z", "i", "g"]
+
+
 def test_missing_values_are_dropped_and_counted_and_a_light_curve_without_epochs_stays(tmp_path: Path) -> None:
     rows: list[Row] = [("a", "g", 1.0, 15.0, 0.1), ("a", "g", None, 15.0, 0.1), ("a", "g", 3.0, None, 0.1)]
     rows += [("a", "g", 4.0, 15.0, None), ("a", "r", 1.0, np.nan, 0.1), ("b", "g", 1.0, 99.9, 0.1)]
@@ -140,7 +154,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=4), size=st.integers(1, 5), points=st.integers(1, 30))
 def test_any_parts_and_chunks_give_what_the_rule_says(
     tmp_path_factory: pytest.TempPathFactory, rows: list[Row], cuts: list[int], size: int, points: int

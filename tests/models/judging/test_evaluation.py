@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from starsieve.models.judging import evaluation
@@ -11,7 +11,6 @@ metrics = pytest.importorskip("sklearn.metrics")
 NAMES = ("a", "b", "c", "d")
 
 
-@settings(deadline=None)  # scikit-learn is slow the first time
 @given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=60))
 def test_scores_are_those_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     truth, predicted = np.array([*pairs, (0, 1)]).T  # scikit-learn warns where there is one class only

@@ -45,7 +45,7 @@ def test_all_21_probabilities_are_the_published_ones(
 ) -> None:
     keras = pytest.importorskip("keras")
     features = np.array([[golden["features_all"][name] for name in FEATURES]])
-    model = network.build(replace(network.PUBLISHED, members=members), 16, 21, seed=0)
+    model = network.build(replace(network.UPSILONT, members=members), 16, 21, seed=0)
     upsilont.load_weights(model, published.state, head=True)
     probabilities = keras.ops.softmax(network.logits(model, published.scaler(features)))[0]
     expected = [golden["probabilities"][name] for name in published.classes]
@@ -53,7 +53,7 @@ def test_all_21_probabilities_are_the_published_ones(
 
 
 def test_transfer_keeps_everything_below_the_last_layer(published: upsilont.Published) -> None:
-    model = network.build(network.PUBLISHED, 16, 5, seed=0)
+    model = network.build(network.UPSILONT, 16, 5, seed=0)
     head = model.get_layer("head").get_weights()
     upsilont.load_weights(model, published.state, head=False)
     np.testing.assert_array_equal(model.get_layer("dense_3").kernel[0], published.state["fc3.weight"].T)

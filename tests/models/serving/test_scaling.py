@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -19,7 +19,6 @@ def fitted() -> scaling.Scaler:
     return scaling.fit(np.random.default_rng(0).lognormal(size=(200, len(COLUMNS))))
 
 
-@settings(deadline=None)
 @given(row=arrays(np.float64, (3, len(COLUMNS)), elements=FLOATS))
 def test_every_row_gives_finite_bounded_inputs(row: np.ndarray) -> None:
     scaler = scaling.fit(np.random.default_rng(0).lognormal(size=(50, len(COLUMNS))))
@@ -28,7 +27,6 @@ def test_every_row_gives_finite_bounded_inputs(row: np.ndarray) -> None:
     assert np.abs(inputs).max() <= scaling.CLIP
 
 
-@settings(deadline=None)
 @given(rows=arrays(np.float64, (7, len(COLUMNS)), elements=FLOATS))
 @example(rows=np.full((7, len(COLUMNS)), 1.79769313e305))  # slopes overflow in every row
 def test_any_training_set_gives_a_usable_scaler(rows: np.ndarray) -> None:

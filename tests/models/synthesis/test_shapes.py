@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis.epochs import Epochs
 from starsieve.models.synthesis.signals.folded import PHASES, Folded
 from starsieve.models.synthesis.signals.shapes import _best_series, _harmonics, eclipse_shape, fourier_shape
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, offsets_of
+from starsieve.models.synthesis.epochs import Epochs, offsets_of
 from starsieve.models.synthesis.signals.eclipses import eclipsing, orbit_angle
 from starsieve.models.synthesis.signals.giants import HABITS, giant_mag
 from starsieve.models.synthesis.signals.pulsators import PHASE_GRID, evaluate, pulsation, pulsator_mag

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools.folder import read_light_curves, read_objects
+from starsieve.features.tools.lightcurves import LightCurves, concatenate
 from starsieve.models import ModelError
 from starsieve.models.data import splits
-from starsieve.models.synthesis import (
-    LightCurves,
-    concatenate,
-    read_catalogue,
-    ztf_light_curves,
-    ztf_measured_light_curves,
-)
-from starsieve.models.synthesis.lightcurves import Epochs
+from starsieve.models.synthesis import read_catalogue, ztf_light_curves, ztf_measured_light_curves
+from starsieve.models.synthesis.epochs import Epochs
 from starsieve.models.synthesis.originals import read_survey
 from starsieve.models.synthesis.ztf.alerts import (
     FORCED_DAYS,
@@ -124,7 +120,7 @@ def allowed(data_dir: Path) -> set[str]:
     """Half of the real stars."""
     names: set[str] = set()
     for survey in ("catalina", "asas", "ztf_field", "ztf_snia"):
-        names |= set(read_survey(data_dir / "lightcurves" / survey).object_id[::2].tolist())
+        names |= set(read_objects(data_dir / "lightcurves" / survey).object_id[::2].tolist())
     catalogue = read_catalogue(data_dir / "catalogs")
     return names | {*catalogue.object_id[::2].tolist(), *catalogue.quasar_id[::2].tolist()}
 
@@ -143,11 +139,9 @@ def test_every_class_is_there_with_enough_epochs(light_curves: LightCurves) -> N
     labels, counts = np.unique(light_curves.label, return_counts=True)
     assert set(labels) == set(LABELS)
     assert all(count == 12 or (label in REAL and count > 12) for label, count in zip(labels, counts, strict=True))
-    assert len(np.unique(light_curves.object_id)) == len(light_curves)
-    index = np.repeat(np.arange(len(light_curves)), np.diff(light_curves.offsets))
-    fullest = np.max([np.bincount(index, light_curves.band == band) for band in "gr"], axis=0)
-    assert fullest.min() >= MIN_EPOCHS
-    assert set(light_curves.band) == {"g", "r"}
+    assert len(np.unique(light_curves.object_id)) == len(light_curves.object_id)
+    assert np.maximum.reduceat(light_curves.epochs, light_curves.objects[:-1]).min() >= MIN_EPOCHS
+    assert light_curves.bands.tolist() == ["g", "r"]
     for values in (light_curves.mjd, light_curves.mag, light_curves.magerr):
         assert np.isfinite(values).all()
     assert (light_curves.magerr > 0).all()
@@ -164,10 +158,10 @@ def test_pulsators_swing_more_in_g_and_eclipses_equally(light_curves: LightCurve
     def ratio(label: str) -> float:
         ratios = []
         for i in np.flatnonzero(light_curves.label == label):
-            span = slice(light_curves.offsets[i], light_curves.offsets[i + 1])
-            band, mag = light_curves.band[span], light_curves.mag[span]
-            if min((band == "g").sum(), (band == "r").sum()) >= MIN_EPOCHS:
-                ratios.append(np.std(mag[band == "g"]) / np.std(mag[band == "r"]))
+            curves = np.arange(*light_curves.objects[i : i + 2])
+            if len(curves) == 2 and light_curves.epochs[curves].min() >= MIN_EPOCHS:
+                g, r = (light_curves.mag[slice(*light_curves.offsets[c : c + 2])] for c in curves)
+                ratios.append(np.std(g) / np.std(r))
         return float(np.median(ratios))
 
     assert 1.2 < ratio("RRAB") < 1.6
@@ -189,16 +183,16 @@ def test_real_photometry_is_a_part_of_the_star_s_own(
     data_dir: Path, allowed: set[str], measured_light_curves: LightCurves
 ) -> None:
     made = measured_light_curves
-    assert (np.diff(made.offsets) >= MIN_EPOCHS).all()
+    assert (made.epochs >= MIN_EPOCHS).all()
     stars = [splits.star(name) for name in made.object_id.tolist()]
     assert set(stars) <= allowed
     assert len(np.unique(made.object_id)) == len(made)
-    survey = read_survey(data_dir / "lightcurves" / "catalina")
-    place = {name: number for number, name in enumerate(survey.object_id.tolist())}
+    survey = read_light_curves(data_dir / "lightcurves" / "catalina")
+    place, starts = {name: number for number, name in enumerate(survey.object_id.tolist())}, survey.starts
     of_catalina = [number for number, star in enumerate(stars) if star in place]
     assert len(of_catalina) > 100
     for number in of_catalina[:20]:
-        rows = survey.good_points(place[stars[number]])
+        rows = slice(*starts[place[stars[number]] :][:2])
         own = dict(zip(survey.mjd[rows].tolist(), survey.mag[rows].tolist(), strict=True))
         span = slice(made.offsets[number], made.offsets[number + 1])
         assert all(own[mjd] == mag for mjd, mag in zip(made.mjd[span].tolist(), made.mag[span].tolist(), strict=True))
@@ -224,11 +218,11 @@ def test_parts_of_real_light_curves_come_of_stars_that_may_be_used(
 def test_half_of_the_parts_are_first_epochs_as_a_stream_has_them(
     data_dir: Path, measured_light_curves: LightCurves
 ) -> None:
-    made, survey = measured_light_curves, read_survey(data_dir / "lightcurves" / "ztf_field")
+    made, survey = measured_light_curves, read_survey(data_dir / "lightcurves" / "ztf_field").curves
     place = {name: number for number, name in enumerate(survey.object_id.tolist())}
     first, parts = 0, np.flatnonzero(made.label == "NONVAR").tolist()
     for part in parts:
-        rows = survey.good_points(place[splits.star(made.object_id[part])])
-        span = slice(made.offsets[part], made.offsets[part + 1])
-        first += made.mjd[span].tolist() == survey.mjd[rows[: len(made.mjd[span])]].tolist()
+        start = survey.starts[place[splits.star(made.object_id[part])]]
+        times = made.mjd[slice(*made.offsets[made.objects[part] :][:2])]
+        first += times.tolist() == survey.mjd[start : start + len(times)].tolist()
     assert 0.4 < first / len(parts) < 0.7  # some of the others are whole

@@ -1,4 +1,4 @@
-"""The period search as published: unweighted single-harmonic Lomb-Scargle on its own grid, highest peak, no refinement.
+"""The period search of UPSILoN-T: unweighted single-harmonic Lomb-Scargle on its own grid, highest peak, not refined.
 
 Kim et al. 2021 (A&A 653, A22), their code: df = 1 / (3 T), hifac = max(100, int(T / N / 0.03 * 2)), f_max = hifac N /
 (2 T). The float32 kernel finds the blocks that can hold the peak, float64 decides.
@@ -37,7 +37,7 @@ def _exact_power(time: Floats, signal: Floats, frequency: float) -> float:
 
 
 @kernel
-def published_period(mjd: Floats, mag: Floats) -> float:
+def upsilont_period(mjd: Floats, mag: Floats) -> float:
     """Period in days of one usable light curve, float64 arrays (n,)."""
     n = mjd.size
     time, signal = mjd - mjd[0], mag - np.mean(mag)

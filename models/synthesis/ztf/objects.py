@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.lightcurves import Epochs, Floats, Ints, Strings
+from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings
 from starsieve.models.synthesis.originals import Originals
 from starsieve.models.synthesis.signals.folded import Folded
 from starsieve.models.synthesis.signals.giants import HABITS, catalogued_giant_mag, giant_mag
@@ -59,7 +59,7 @@ TYPE_IA_SHARE = 0.75
 
 
 @dataclass(frozen=True)
-class Sources:
+class Drawn:
     """n objects and their true flux (n_points,), magnitude 0 = 1, at the exposures they were drawn for.
 
     reference: flux of the reference image (n_points,), or None where it is the object's own mean.
@@ -70,7 +70,7 @@ class Sources:
     reference: Floats | None = None
 
 
-Draw = Callable[[np.random.Generator, int, Exposures], Sources]
+Draw = Callable[[np.random.Generator, int, Exposures], Drawn]
 
 
 def band_flux(
@@ -91,12 +91,12 @@ def band_flux(
 def fitted_stars(label: str, originals: Originals) -> Draw:
     """Real stars of catalina and asas, from their fitted shapes."""
 
-    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         rows = rng.integers(0, len(originals.period), n)
         star = Folded(originals.period[rows], originals.shape[rows], rng.random(n))
         deviation = _FITTED_MOTION.get(label, _strictly_periodic)(rng, star, exposures.epochs)
         flux = band_flux(rng, label, deviation, exposures, SCALE_V[label])
-        return Sources(originals.object_id[rows], flux)
+        return Drawn(originals.object_id[rows], flux)
 
     return draw
 
@@ -104,12 +104,12 @@ def fitted_stars(label: str, originals: Originals) -> Draw:
 def catalogued_stars(label: str, catalogue: Catalogue, rows: Ints) -> Draw:
     """Pulsators of the OGLE-III catalogue (these rows), from their Fourier terms."""
 
-    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         chosen = rng.choice(rows, n)
         star = pulsation(rng, catalogue, chosen)
         deviation = pulsator_mag(star, exposures.epochs.mjd, exposures.epochs.index)
         flux = band_flux(rng, label, deviation, exposures, SCALE_I[label])
-        return Sources(catalogue.object_id[chosen], flux)
+        return Drawn(catalogue.object_id[chosen], flux)
 
     return draw
 
@@ -117,11 +117,11 @@ def catalogued_stars(label: str, catalogue: Catalogue, rows: Ints) -> Draw:
 def catalogued_giants(kind: str, catalogue: Catalogue, rows: Ints) -> Draw:
     """Giants of the OGLE-III catalogue (these rows) of a kind of HABITS, from their modes."""
 
-    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         chosen = rng.choice(rows, n)
         deviation = catalogued_giant_mag(rng, kind, catalogue, chosen, exposures.epochs)
         flux = band_flux(rng, "LPV", deviation, exposures, SCALE_I["LPV"])
-        return Sources(catalogue.object_id[chosen], flux)
+        return Drawn(catalogue.object_id[chosen], flux)
 
     return draw
 
@@ -129,11 +129,11 @@ def catalogued_giants(kind: str, catalogue: Catalogue, rows: Ints) -> Draw:
 def quasars(catalogue: Catalogue, rows: Ints) -> Draw:
     """Damped random walks like those of Stripe 82's quasars (these rows)."""
 
-    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         chosen = rng.choice(rows, n)
         deviation = quasar_mag(rng, catalogue, chosen, exposures.epochs)
         flux = band_flux(rng, "QSO", deviation, exposures, SCALE_QUASAR)
-        return Sources(catalogue.quasar_id[chosen], flux)
+        return Drawn(catalogue.quasar_id[chosen], flux)
 
     return draw
 
@@ -141,14 +141,14 @@ def quasars(catalogue: Catalogue, rows: Ints) -> Draw:
 def constants() -> Draw:
     """Constant stars whose subtraction sometimes fails: residuals in proportion to their light, of either sign."""
 
-    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         index, n_points = exposures.epochs.index, len(exposures.band)
         size = np.exp(rng.normal(np.log(0.03), 0.8, n)).clip(0.005, 0.3)
         share = rng.beta(0.5, 1.0, n) * (rng.random(n) < BAD_SUBTRACTION_SHARE)
         hit = rng.random(n_points) < share[index]
         artefact = np.where(hit, size[index] * rng.standard_t(4.0, n_points), 0.0)
         flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, (1.0, 1.0))
-        return Sources(_names(rng, "constant", n), flux * np.maximum(1.0 + artefact, 0.0), flux)
+        return Drawn(_names(rng, "constant", n), flux * np.maximum(1.0 + artefact, 0.0), flux)
 
     return draw
 
@@ -156,7 +156,7 @@ def constants() -> Draw:
 def supernovae() -> Draw:
     """Supernovae, half of them on a host nucleus: profiles of Bazin et al. (2009, A&A 499, 653) with a slow tail."""
 
-    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Sources:
+    def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         epochs, band = exposures.epochs, exposures.band
         index = epochs.index
         ordinary = rng.random(n) < TYPE_IA_SHARE
@@ -171,7 +171,7 @@ def supernovae() -> Draw:
         host = np.where(rng.random(n) < COUNTERPART_SHARE, 10.0 ** (-0.4 * rng.uniform(17.0, 21.5, n)), 0.0)
         reference = host[index] * np.where(band == 0, 0.6, 1.0)
         flux = reference + 10.0 ** (-0.4 * magnitudes) * (1.6 * shape + tail)
-        return Sources(_names(rng, "supernova", n), flux, reference)
+        return Drawn(_names(rng, "supernova", n), flux, reference)
 
     return draw
 

@@ -47,7 +47,7 @@ def answers(table: Table, judged: Table, source: Source, seed: int, trains: Trai
     fold = splits.folds(table.label, table.object_id, VALIDATION, seed)
     chooses = (fold == fold.min())[table.owner]  # of a few labels, none may be in fold 0
     scaler = _fit_scaler(table.features[~chooses], source)
-    model = network.build(network.PUBLISHED, scaler.inputs, len(classes), seed)
+    model = network.build(network.UPSILONT, scaler.inputs, len(classes), seed)
     if trains is not Trains.FROM_SCRATCH:
         source.load(model)
     inputs, labels = scaler(table.features), target[table.owner]
@@ -108,7 +108,7 @@ def _fit(model: keras.Model, training: Rows, validation: Rows, seed: int) -> Non
 def _fit_scaler(features: npt.NDArray[np.float64], source: Source) -> Scaler:
     """Minima, medians and standard deviations of the target set, of the logarithms that the source takes."""
     if source.scaler.minimum is None:
-        raise ValueError("the published way starts from the published network")
+        raise ValueError("the way of UPSILoN-T starts from its network")
     logged = ~np.isnan(source.scaler.minimum)
     minimum = np.where(logged, features[:, : len(FEATURES)].min(axis=0), np.nan)
     unscaled = Scaler(tuple(FEATURES), np.zeros(len(FEATURES)), np.ones(len(FEATURES)), NO_CLIP, minimum)
