@@ -4,7 +4,7 @@ BIN := .venv/bin
 export STARSIEVE_DATA ?= ../shared/data
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup demo test lint networks lock image check-image check-deploy
+.PHONY: setup demo test lint networks bench lock image check-image check-deploy
 
 setup: .venv/run
 
@@ -39,6 +39,18 @@ lint: .venv/dev
 networks: .venv/dev
 	$(BIN)/starsieve models build
 	$(BIN)/python -m starsieve.broker.tools.known
+
+# The speed of everything, on this machine: a quarter of an hour, with nothing beside it. Kafka on Java, and Valkey.
+bench: .venv/dev
+	$(BIN)/starsieve bench features
+	$(BIN)/python -m tests.benchmarks.stages
+	$(BIN)/python -m tests.benchmarks.mature
+	$(BIN)/python -m tests.benchmarks.networks
+	$(BIN)/python -m tests.benchmarks.stream
+	$(BIN)/python -m tests.benchmarks.stream --workers 2
+	$(BIN)/python -m tests.benchmarks.stream --epochs 100 --days 300
+	$(BIN)/python -m tests.benchmarks.stream --pattern steady
+	$(BIN)/python -m tests.benchmarks.stream --pattern rubin --workers 2 --objects 10000
 
 # The container image; DOCKER_BUILD passes more to the build, e.g. another base or processor (see the Dockerfile).
 image:

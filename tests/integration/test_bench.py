@@ -1,0 +1,43 @@
+"""`starsieve bench stream` on real servers: it counts exactly and leaves nothing behind."""
+
+import json
+
+import redis
+from confluent_kafka.admin import AdminClient
+
+from tests.integration.test_commands import starsieve
+
+SMALL = ("--objects", "20", "--epochs", "60", "--days", "80", "--alerts", "60", "--json")
+FIGURES = {
+    *("alerts", "outcomes", "alerts_per_s", "cpu_ms_per_alert", "cpu_ms_by_stage", "latency_s", "rss_mb"),
+    *("redis_bytes_per_object", "epochs_median"),
+}
+
+
+def bench(kafka: str, redis_url: str, *arguments: str) -> dict[str, object]:
+    servers = ("--bootstrap-servers", kafka, "--redis", redis_url)
+    done = starsieve("bench", "stream", *servers, *SMALL, *arguments)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_every_alert_has_its_outcome_and_nothing_stays(kafka: str, redis_url: str) -> None:
+    found = bench(kafka, redis_url, "--workers", "2")
+    assert found.keys() >= FIGURES
+    assert found["alerts"] == found["outcomes"] == 60
+    assert found["doubled"] == found["dead_letters"] == 0
+    assert 40 < float(str(found["epochs_median"])) < 80
+    with redis.Redis.from_url(redis_url) as client:
+        assert client.dbsize() == 0
+    topics = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics
+    assert not [name for name in topics if name.startswith("starsieve_bench")]
+
+
+def test_a_database_that_is_in_use_is_left_alone(kafka: str, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.set("precious", "1")
+        refused = starsieve("bench", "stream", "-b", kafka, "--redis", redis_url, *SMALL)
+        assert refused.returncode == 2
+        assert "1 keys" in refused.stderr
+        assert client.get("precious") == b"1"
