@@ -16,7 +16,9 @@ from starsieve.models.serving.scaling import COLUMNS
 NETWORK = "network.tflite"
 MISSING_NUMBER = "missing_number"  # why an object has no answer: none of its bands has all that the network looks at
 SAME_ANSWER = 1e-3  # of a probability: processors differ in their last digits, a damaged network in its first
-CHUNK = 256  # rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company
+# Rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company. A call takes
+# 0.1 ms; one of 256 rows takes 0.8 ms whether they are needed or not, and is a sixth cheaper a row where they are.
+CHUNK = 32
 
 
 class Classifier:

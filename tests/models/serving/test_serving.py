@@ -48,6 +48,16 @@ def test_an_answer_does_not_depend_on_its_neighbours(classifier: Classifier, siz
     np.testing.assert_array_equal(part, whole[order])
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_however_a_stream_is_cut_into_batches_answers_are_the_same(classifier: Classifier, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    order, cuts = rng.permutation(len(ROWS)), np.sort(rng.integers(0, len(ROWS), 40))
+    batches = [batch for batch in np.split(order, cuts) if batch.size]
+    parts = [classifier.classify(ROWS[batch], EPOCHS[batch], np.arange(batch.size)) for batch in batches]
+    whole = classifier.classify(ROWS, EPOCHS, np.arange(len(ROWS)))
+    np.testing.assert_array_equal(np.concatenate(parts), whole[order])
+
+
 def test_bands_of_one_object_become_one_answer_wherever_they_stand(classifier: Classifier) -> None:
     objects = np.arange(6) // 2
     together = classifier.classify(ROWS[:6], EPOCHS[:6], objects)
