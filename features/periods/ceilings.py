@@ -31,12 +31,13 @@ from starsieve.features.periods.grid import BLOCK
 
 GRID = 2 * BLOCK
 HALF = BLOCK // 2
-LANES = 32
-WIDE = 3 * LANES  # signal, weight, and weight at twice the frequency
+LANES = 64  # loops shorter than this are not turned into vectors as a whole
 KERNEL = (
     5  # points; 4 leave an error nine times as large, so that more blocks are looked at, 6 one seventh for no fewer
 )
 WIDTH = 0.95 * math.pi * KERNEL * (1 - 0.25)  # of the kernel in Fourier space, for GRID / BLOCK = 2; least aliasing
+PLANE = (GRID + KERNEL - 1) * LANES  # from real to imaginary parts
+QUARTER = GRID // 4 * LANES
 ALIASING = 1.8e-4  # the largest |e_k(x)| is 1.68e-4
 GAIN = 1.9  # sum of the kernel's values, undone, at most; the largest is 1.851
 ROUNDED = 1e-5  # float32 rounding that does not depend on the number of epochs: GAIN (2.3e-6 + 32 u) and some
@@ -73,90 +74,105 @@ def _spreading(time: Floats, step: float, first: Integers, values: Singles) -> N
 
 
 @kernel
-def _lane_phasors(time: Floats, step: float, cosines: Singles, sines: Singles) -> None:
-    """(cos, sin) (n, LANES) of the angle by which block centres advance from lane to lane."""
+def _lane_phasors(time: Floats, step: float, lanes: Singles) -> None:
+    """cos, sin (n, 2 LANES) of the angle by which block centres advance from lane to lane."""
     for i in range(time.size):
         for lane in range(LANES):
-            cosines[i, lane], sines[i, lane] = turn(lane * BLOCK * step * time[i])
+            lanes[i, lane], lanes[i, LANES + lane] = turn(lane * BLOCK * step * time[i])
 
 
 @kernel
-def _spread(
-    weight: Floats,
-    signal: Floats,
-    group_cos: Singles,
-    group_sin: Singles,
-    cosines: Singles,
-    sines: Singles,
-    first: Integers,
-    values: Singles,
-    first2: Integers,
-    values2: Singles,
-    re: Singles,
-    im: Singles,
-) -> None:
-    """Fill re, im (GRID, 3 LANES): signal, weight, and weight at twice the frequency, side by side."""
-    re[:], im[:] = f4(0), f4(0)
-    single_re, single_im = np.empty(2 * LANES, np.float32), np.empty(2 * LANES, np.float32)
-    double_re, double_im = np.empty(LANES, np.float32), np.empty(LANES, np.float32)
-    for i in range(weight.size):
-        gc, gs, y, w = group_cos[i], group_sin[i], f4(signal[i]), f4(weight[i])
+def _group_phasors(time: Floats, centre: float, lanes: Singles, phasors: Singles) -> None:
+    """exp(-i angle) at block centres, the first at frequency `centre`, and of twice the angle: (n, 4 LANES).
+
+    Real and imaginary parts are side by side.
+    """
+    for i in range(time.size):
+        c0, s0 = turn(centre * time[i])
+        of_lane, row = lanes[i], phasors[i]
         for lane in range(LANES):
-            c = cosines[i, lane] * gc - sines[i, lane] * gs
-            s = sines[i, lane] * gc + cosines[i, lane] * gs
-            single_re[lane], single_im[lane] = y * c, -y * s
-            single_re[LANES + lane], single_im[LANES + lane] = w * c, -w * s
-            double_re[lane], double_im[lane] = w * (c * c - s * s), f4(-2) * w * c * s
-        for q in range(KERNEL):
-            k, k2 = (first[i] + q) & (GRID - 1), (first2[i] + q) & (GRID - 1)
-            a, a2 = values[i, q], values2[i, q]
-            row_re, row_im, row2_re, row2_im = re[k], im[k], re[k2], im[k2]
-            for lane in range(2 * LANES):
-                row_re[lane] += a * single_re[lane]
-                row_im[lane] += a * single_im[lane]
-            for lane in range(LANES):
-                row2_re[2 * LANES + lane] += a2 * double_re[lane]
-                row2_im[2 * LANES + lane] += a2 * double_im[lane]
+            c = of_lane[lane] * c0 - of_lane[LANES + lane] * s0
+            s = of_lane[LANES + lane] * c0 + of_lane[lane] * s0
+            row[lane], row[LANES + lane] = c, -s
+            row[2 * LANES + lane], row[3 * LANES + lane] = c * c - s * s, f4(-2) * c * s
 
 
 @kernel
-def _fft_pass(re: Singles, im: Singles, out_re: Singles, out_im: Singles, n: int, stride: int) -> None:
-    """One radix-4 pass of the Stockham FFT, sequences of length n, over flat arrays with lanes innermost."""
-    quarter = n // 4
-    size = stride * WIDE
-    for p in range(quarter):
+def _spread(mass: Floats, phasors: Singles, at: int, first: Integers, values: Singles, grid: Singles) -> None:
+    """Fill the flat `grid` (2, GRID + KERNEL - 1, LANES): masses at their phases, times phasors (n, from `at` on).
+
+    What lies beyond GRID is at its beginning. The points of the kernel are written out, so that a phasor is read once.
+    """
+    grid[:] = f4(0)
+    for i in range(mass.size):
+        m, start = f4(mass[i]), (first[i] & (GRID - 1)) * LANES
+        a0, a1, a2, a3, a4 = m * values[i, 0], m * values[i, 1], m * values[i, 2], m * values[i, 3], m * values[i, 4]
+        to, phasor = grid[start : start + PLANE + KERNEL * LANES], phasors[i, at : at + 2 * LANES]
+        for lane in range(LANES):
+            x, y = phasor[lane], phasor[LANES + lane]
+            to[lane] += a0 * x
+            to[LANES + lane] += a1 * x
+            to[2 * LANES + lane] += a2 * x
+            to[3 * LANES + lane] += a3 * x
+            to[4 * LANES + lane] += a4 * x
+            to[PLANE + lane] += a0 * y
+            to[PLANE + LANES + lane] += a1 * y
+            to[PLANE + 2 * LANES + lane] += a2 * y
+            to[PLANE + 3 * LANES + lane] += a3 * y
+            to[PLANE + 4 * LANES + lane] += a4 * y
+    for j in range((KERNEL - 1) * LANES):
+        grid[j] += grid[GRID * LANES + j]
+        grid[PLANE + j] += grid[PLANE + GRID * LANES + j]
+
+
+@kernel
+def _fft_pass(data: Singles, out: Singles, n: int, stride: int) -> None:
+    """One radix-4 pass of the Stockham FFT, sequences of length n; flat as `_spread` leaves them.
+
+    One array with distances that the compiler knows: it need not find out, for each few numbers, what overlaps.
+    """
+    size = stride * LANES
+    for p in range(n // 4):
         turn1 = p * stride
         w1r, w1i = TWIDDLE_COS[turn1], -TWIDDLE_SIN[turn1]
         w2r, w2i = TWIDDLE_COS[2 * turn1], -TWIDDLE_SIN[2 * turn1]
         w3r, w3i = TWIDDLE_COS[3 * turn1], -TWIDDLE_SIN[3 * turn1]
-        a, b, c, d, o = size * p, size * (p + quarter), size * (p + 2 * quarter), size * (p + 3 * quarter), 4 * size * p
-        ar, br, cr, dr = re[a : a + size], re[b : b + size], re[c : c + size], re[d : d + size]
-        ai, bi, ci, di = im[a : a + size], im[b : b + size], im[c : c + size], im[d : d + size]
-        or_, oi = out_re[o : o + 4 * size], out_im[o : o + 4 * size]
-        o0r, o1r, o2r, o3r = or_[:size], or_[size : 2 * size], or_[2 * size : 3 * size], or_[3 * size :]
-        o0i, o1i, o2i, o3i = oi[:size], oi[size : 2 * size], oi[2 * size : 3 * size], oi[3 * size :]
+        start = 4 * size * p
+        x, o0, o1 = data[size * p :], out[start:], out[start + size :]
+        o2, o3 = out[start + 2 * size :], out[start + 3 * size :]
         for j in range(size):
-            sum_r, sum_i = ar[j] + cr[j], ai[j] + ci[j]
-            dif_r, dif_i = ar[j] - cr[j], ai[j] - ci[j]
-            odd_r, odd_i = br[j] + dr[j], bi[j] + di[j]
-            jr, ji = di[j] - bi[j], br[j] - dr[j]
-            o0r[j], o0i[j] = sum_r + odd_r, sum_i + odd_i
+            ar, br, cr, dr = x[j], x[QUARTER + j], x[2 * QUARTER + j], x[3 * QUARTER + j]
+            ai, bi = x[PLANE + j], x[PLANE + QUARTER + j]
+            ci, di = x[PLANE + 2 * QUARTER + j], x[PLANE + 3 * QUARTER + j]
+            sum_r, sum_i, dif_r, dif_i = ar + cr, ai + ci, ar - cr, ai - ci
+            odd_r, odd_i, jr, ji = br + dr, bi + di, di - bi, br - dr
+            o0[j], o0[PLANE + j] = sum_r + odd_r, sum_i + odd_i
             xr, xi = dif_r - jr, dif_i - ji
-            o1r[j], o1i[j] = w1r * xr - w1i * xi, w1r * xi + w1i * xr
+            o1[j], o1[PLANE + j] = w1r * xr - w1i * xi, w1r * xi + w1i * xr
             xr, xi = sum_r - odd_r, sum_i - odd_i
-            o2r[j], o2i[j] = w2r * xr - w2i * xi, w2r * xi + w2i * xr
+            o2[j], o2[PLANE + j] = w2r * xr - w2i * xi, w2r * xi + w2i * xr
             xr, xi = dif_r + jr, dif_i + ji
-            o3r[j], o3i[j] = w3r * xr - w3i * xi, w3r * xi + w3i * xr
+            o3[j], o3[PLANE + j] = w3r * xr - w3i * xi, w3r * xi + w3i * xr
 
 
 @kernel
-def _transform(re: Singles, im: Singles, work_re: Singles, work_im: Singles) -> None:
-    """FFT of LANES sequences of GRID points, flat arrays, in place."""
-    n, stride = GRID, 1
-    while n > 1:
-        _fft_pass(re, im, work_re, work_im, n, stride)
-        _fft_pass(work_re, work_im, re, im, n // 4, stride * 4)
-        n, stride = n // 16, stride * 16
+def _last_pass(x: Singles, sums: Singles) -> None:
+    """The pass of length 4, with only the frequencies of a block: `sums` (2, BLOCK, LANES), flat, rising."""
+    for j in range(QUARTER):
+        ar, br, cr, dr = x[j], x[QUARTER + j], x[2 * QUARTER + j], x[3 * QUARTER + j]
+        ai, bi = x[PLANE + j], x[PLANE + QUARTER + j]
+        ci, di = x[PLANE + 2 * QUARTER + j], x[PLANE + 3 * QUARTER + j]
+        sums[j], sums[2 * QUARTER + j] = ar - cr + di - bi, ai - ci + br - dr  # below the centre
+        sums[QUARTER + j], sums[3 * QUARTER + j] = ar + cr + (br + dr), ai + ci + (bi + di)
+
+
+@kernel
+def _transform(grid: Singles, work: Singles, sums: Singles) -> None:
+    """FFT of LANES sequences of GRID points, of which the frequencies of a block are kept. `grid` is lost."""
+    _fft_pass(grid, work, GRID, 1)
+    _fft_pass(work, grid, GRID // 4, 4)
+    _fft_pass(grid, work, GRID // 16, 16)
+    _last_pass(work, sums)
 
 
 @kernel
@@ -167,7 +183,7 @@ def _error_of_sums(first: Integers, first2: Integers) -> float:
         for q in range(KERNEL):
             counts[0, (first[i] + q) & (GRID - 1)] += 1
             counts[1, (first2[i] + q) & (GRID - 1)] += 1
-    return ALIASING + ROUNDED + GAIN * UNIT * float(counts.max())
+    return ALIASING + ROUNDED + GAIN * UNIT * float(counts.max() + 1)  # what lies beyond the grid is added at once
 
 
 @inlined
@@ -190,16 +206,39 @@ def _highest_power(
 
 
 @kernel
-def _add_powers(re: Singles, im: Singles, share: np.float32, delta: np.float32, summed: Singles) -> None:
-    """Add the highest possible power of one band to (BLOCK, LANES)."""
+def _add_powers(sums: Singles, share: np.float32, delta: np.float32, summed: Singles) -> None:
+    """Add the highest possible power of one band to (BLOCK, LANES); `sums` (6, BLOCK, LANES) as `_sums` fills them."""
     for offset in range(BLOCK):
-        k = (offset - HALF) & (GRID - 1)
         undo = UNDO_KERNEL[abs(offset - HALF)]
-        row_re, row_im, row = re[k], im[k], summed[offset]
+        y_re, y_im, w_re, w_im, row = sums[0, offset], sums[1, offset], sums[2, offset], sums[3, offset], summed[offset]
+        w2_re, w2_im = sums[4, offset], sums[5, offset]
         for lane in range(LANES):
             row[lane] += share * _highest_power(
-                undo * row_re[lane], -undo * row_im[lane], undo * row_re[LANES + lane], -undo * row_im[LANES + lane],
-                undo * row_re[2 * LANES + lane], -undo * row_im[2 * LANES + lane], delta)  # fmt: skip
+                undo * y_re[lane], -undo * y_im[lane], undo * w_re[lane], -undo * w_im[lane],
+                undo * w2_re[lane], -undo * w2_im[lane], delta)  # fmt: skip
+
+
+@kernel
+def _sums(
+    weight: Floats,
+    signal: Floats,
+    phasors: Singles,
+    first: Integers,
+    values: Singles,
+    first2: Integers,
+    values2: Singles,
+    grid: Singles,
+    work: Singles,
+    sums: Singles,
+) -> None:
+    """Fill sums (6, BLOCK * LANES): real and imaginary of signal, weight, and weight at twice the frequency."""
+    half = 2 * BLOCK * LANES
+    _spread(signal, phasors, 0, first, values, grid)
+    _transform(grid, work, sums[:half])
+    _spread(weight, phasors, 0, first, values, grid)
+    _transform(grid, work, sums[half : 2 * half])
+    _spread(weight, phasors, 2 * LANES, first2, values2, grid)
+    _transform(grid, work, sums[2 * half :])
 
 
 @kernel
@@ -211,28 +250,27 @@ def renew_ceilings(data: Data, step: float, ceilings: Singles) -> None:
     values, values2 = np.empty((n, KERNEL), np.float32), np.empty((n, KERNEL), np.float32)
     _spreading(time, step, first, values)
     _spreading(time, 2 * step, first2, values2)
-    cosines, sines = np.empty((n, LANES), np.float32), np.empty((n, LANES), np.float32)
-    _lane_phasors(time, step, cosines, sines)
-    group_cos, group_sin = np.empty(n, np.float32), np.empty(n, np.float32)
-    re, im = np.empty((GRID, WIDE), np.float32), np.empty((GRID, WIDE), np.float32)
-    work_re, work_im = np.empty(GRID * WIDE, np.float32), np.empty(GRID * WIDE, np.float32)
-    summed, deltas = np.empty((BLOCK, LANES), np.float32), np.empty(shares.size, np.float32)
+    lanes, phasors = np.empty((n, 2 * LANES), np.float32), np.empty((n, 4 * LANES), np.float32)
+    _lane_phasors(time, step, lanes)
+    grid, work = np.empty(2 * PLANE, np.float32), np.empty(2 * PLANE, np.float32)
+    sums, summed = np.empty(6 * BLOCK * LANES, np.float32), np.empty((BLOCK, LANES), np.float32)
+    deltas, highest = np.empty(shares.size, np.float32), np.empty(LANES, np.float32)
     for band in range(shares.size):
         a, b = band_starts[band], band_starts[band + 1]
         deltas[band] = _error_of_sums(first[a:b], first2[a:b])
     for first_block in range(0, ceilings.size, LANES):
-        for i in range(n):
-            group_cos[i], group_sin[i] = turn((first_block * BLOCK + HALF + 1) * step * time[i])
+        _group_phasors(time, (first_block * BLOCK + HALF + 1) * step, lanes, phasors)
         summed[:] = f4(0)
         for band in range(shares.size):
             a, b = band_starts[band], band_starts[band + 1]
-            _spread(weight[a:b], signal[a:b], group_cos[a:b], group_sin[a:b], cosines[a:b], sines[a:b], first[a:b],
-                    values[a:b], first2[a:b], values2[a:b], re, im)  # fmt: skip
-            _transform(re.reshape(GRID * WIDE), im.reshape(GRID * WIDE), work_re, work_im)
-            _add_powers(re, im, f4(shares[band]), deltas[band], summed)
-        for offset in range(1, BLOCK):
+            _sums(weight[a:b], signal[a:b], phasors[a:b], first[a:b], values[a:b], first2[a:b], values2[a:b],
+                  grid, work, sums)  # fmt: skip
+            _add_powers(sums.reshape(6, BLOCK, LANES), f4(shares[band]), deltas[band], summed)
+        highest[:] = f4(0)
+        for offset in range(BLOCK):
+            row = summed[offset]
             for lane in range(LANES):
-                summed[0, lane] = max(summed[0, lane], summed[offset, lane])
+                highest[lane] = max(highest[lane], row[lane])
         last = min(first_block + LANES, ceilings.size)
         for block in range(first_block, last):
-            ceilings[block] = min(ceilings[block], summed[0, block - first_block])
+            ceilings[block] = min(ceilings[block], highest[block - first_block])

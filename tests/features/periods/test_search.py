@@ -113,17 +113,14 @@ def spread_and_transformed(time: np.ndarray, weight: np.ndarray, signal: np.ndar
     first, values = np.empty((2, n), np.int64), np.empty((2, n, fft.KERNEL), np.float32)
     for i in range(2):
         fft._spreading(time, (i + 1) * step, first[i], values[i])
-    cosines, sines = np.empty((2, n, fft.LANES), np.float32)
-    fft._lane_phasors(time, step, cosines, sines)
-    turns = [fft.turn((first_block * BLOCK + HALF + 1) * step * t) for t in time]
-    group_cos, group_sin = np.array(turns, np.float32).T.copy()
-    re, im = np.empty((2, fft.GRID, fft.WIDE), np.float32)
-    work = np.empty((2, fft.GRID * fft.WIDE), np.float32)
-    fft._spread(weight, signal, group_cos, group_sin, cosines, sines, first[0], values[0], first[1], values[1], re, im)
-    fft._transform(re.reshape(-1), im.reshape(-1), work[0], work[1])
-    offsets = np.arange(BLOCK) - HALF
-    sums = (re + 1j * im)[offsets % fft.GRID] * fft.UNDO_KERNEL[np.abs(offsets)][:, None]
-    return sums.reshape(BLOCK, 3, fft.LANES).transpose(1, 2, 0), fft._error_of_sums(first[0], first[1])
+    lanes, phasors = np.empty((n, 2 * fft.LANES), np.float32), np.empty((n, 4 * fft.LANES), np.float32)
+    fft._lane_phasors(time, step, lanes)
+    fft._group_phasors(time, (first_block * BLOCK + HALF + 1) * step, lanes, phasors)
+    grid, work = np.empty((2, 2 * fft.PLANE), np.float32)
+    flat = np.empty(6 * BLOCK * fft.LANES, np.float32)
+    fft._sums(weight, signal, phasors, first[0], values[0], first[1], values[1], grid, work, flat)
+    re, im = flat.reshape(3, 2, BLOCK, fft.LANES).transpose(1, 0, 3, 2)
+    return (re + 1j * im) * fft.UNDO_KERNEL[np.abs(np.arange(BLOCK) - HALF)], fft._error_of_sums(first[0], first[1])
 
 
 @pytest.mark.parametrize("source", [*SOURCES, "crowded", "long"])
