@@ -17,6 +17,8 @@ import pytest
 from starsieve import features
 from starsieve.broker.warmup import warm_up
 from starsieve.features import caches
+from starsieve.features.kernel_cache import NotCompiledError
+from starsieve.features.tools import compiling
 from tests.models.invented import STARS, write_survey
 
 ROOT = Path(__file__).parents[1]
@@ -87,6 +89,24 @@ with load_only():
         outcomes, changes = process(alerts, stored, classifier, min_epochs=20)
         stored |= {one.object_id: Stored(stored[one.object_id].epochs, one.search_state) for one in changes}
 print({outcome.reason for outcome in outcomes})
+"""
+
+
+FOLDERS = """
+import os, sys
+from pathlib import Path
+from rich.console import Console
+from starsieve.features.kernel_cache import load_only
+from starsieve.features.tools import compiling, table
+from starsieve.features.tools.folder import read_light_curves
+from starsieve.models.data import tables
+os.cpu_count = lambda: 1  # other threads would not know of load_only
+compiling.prepare()
+os.environ["STARSIEVE_CACHE"] = "/nowhere"  # what is not loaded by now is not found
+survey = Path(sys.argv[1])
+with load_only():
+    table.write_features(survey, survey / "features.parquet", Console(stderr=True))
+    print(len(tables.extract(read_light_curves(survey)).owner))
 """
 
 
@@ -198,6 +218,31 @@ def test_a_stream_calls_no_kernel_that_was_not_warmed_up(folder: Path, kernels: 
     done = Machine(folder, STARSIEVE_CACHE=kernels).python("-c", STREAM)
     assert done.returncode == 0, done.stderr
     assert "None" in done.stdout  # some were classified
+
+
+def test_commands_about_folders_call_no_kernel_that_was_not_prepared(folder: Path, kernels: str) -> None:
+    write_survey(folder)
+    done = Machine(folder, STARSIEVE_CACHE=kernels).python("-c", FOLDERS, folder)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
+
+
+def test_a_kernel_that_is_in_no_cache_is_compiled_by_another_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The other one leaves a file where this one says that kernels are kept."""
+    monkeypatch.setenv("STARSIEVE_CACHE", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "other.py").write_text("import os; open(os.environ['STARSIEVE_CACHE'] + '/compiled', 'x')")
+    told: list[str] = []
+
+    def call() -> None:
+        if not (tmp_path / "compiled").exists():
+            raise NotCompiledError
+
+    compiling.load_or_compile(call, "other", lambda event, /, **details: told.append(event))
+    compiling.load_or_compile(call, "other", lambda event, /, **details: told.append(event))
+    assert told == ["compiling"]
 
 
 def test_where_caches_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rich.table import Table
 from starsieve.features import FEATURES, PROFILE
 from starsieve.features.caches import code_of
 from starsieve.features.stream import update_many
+from starsieve.features.tools import compiling
 from starsieve.features.tools.commands import check_file, replacing
 from starsieve.features.tools.folder import Folder, read_objects
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
@@ -66,6 +67,7 @@ def write_features(folder: Path, out: Path, console: Console) -> Counter[str]:
     check_file(out)
     objects = read_objects(folder)
     chunks = Folder(folder, objects).chunks(CHUNK)
+    compiling.prepare()
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(exist_ok=True)
     paths = []

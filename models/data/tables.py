@@ -11,6 +11,7 @@ import numpy.typing as npt
 from starsieve import features
 from starsieve.features import caches
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools import compiling
 from starsieve.features.tools.commands import check_folder, replacing
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
@@ -94,6 +95,7 @@ def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1)
     objects = np.append(np.unique(owner, return_index=True)[1], len(owner))
 
     def compute() -> Floats:
+        compiling.prepare()
         light_curves = usable.mjd, usable.mag, usable.magerr, offsets
         found = features.extract_many(*light_curves, objects=objects, threads=threads)
         return np.hstack([found.features, found.profiles])
