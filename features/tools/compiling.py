@@ -1,7 +1,7 @@
 """Kernels compiled by another process than the one that uses them, before a command begins its work.
 
 Code that has just been compiled and the same code loaded differ in the last digits of their results, and what a command
-writes must not depend on which was the first. Compiling takes a gigabyte, too, that a process does not give back.
+writes must not depend on which was the first. Compiling takes 0.7 GB, too, that a process does not give back.
 
 `python -m starsieve.features.tools.compiling` compiles what folders of light curves need into the cache.
 """
