@@ -51,7 +51,7 @@ def run(
     group: Annotated[str | None, typer.Option(help="Consumer group; workers of one group share the alerts.")] = None,
     redis: Annotated[str | None, typer.Option(help="Redis, as redis://host:port/db, or rediss:// for TLS.")] = None,
     survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts.")] = None,
-    output_format: Annotated[str | None, typer.Option(help="starsieve or elasticc.")] = None,
+    output_format: Annotated[str | None, typer.Option(help="starsieve, single-object, json or elasticc.")] = None,
     worker: Annotated[
         str | None, typer.Option(help="This worker's name in its group: unique, and the same after a restart.")
     ] = None,
@@ -141,6 +141,58 @@ def replay(
     endless_or_unknown = loop or any(map(archives.is_archive, files))
     total = None if endless_or_unknown else len(files)
     sending.send(chain([first], packets), total, settings, topic, rate, _say, unread)
+
+
+@app.command()
+def redrive(
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    dead_letter_topic: Annotated[str | None, typer.Option(help="Topic of the dead letters.")] = None,
+    group: Annotated[str | None, typer.Option(help="The workers' consumer group, as for `run`.")] = None,
+    reason: Annotated[list[str] | None, typer.Option(help="Only letters of this reason; may be repeated.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only letters from this date or time on (ISO 8601, UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Only letters before this date or time.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Give up what was put back so many times.")] = 3,
+    list_: Annotated[bool, typer.Option("--list", help="Put nothing back: print a table by reason.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Put nothing back: write the packets into this folder.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Put dead letters back on the topics that they came from, each once, for workers to answer them.
+
+    Example: [bold]starsieve redrive -b localhost:9092 --list[/bold], then
+    [bold]starsieve redrive -b localhost:9092 --reason unreadable_store --since 2026-01-19[/bold]
+    """
+    settings = _settings(
+        config,
+        kafka={"bootstrap_servers": bootstrap_servers, "dead_letter_topic": dead_letter_topic, "group": group},
+    )
+    from starsieve.broker.signals import stop_on_signals  # noqa: PLC0415
+    from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
+    from starsieve.broker.tools import redrive as redriving  # noqa: PLC0415
+    from starsieve.broker.tools.times import moment  # noqa: PLC0415
+
+    configure_logs(settings.log_format, "error")
+    selection = redriving.Selection(
+        frozenset(reason or ()),
+        moment("--since", since) if since else None,
+        moment("--until", until) if until else None,
+        limit,
+    )
+    if save is not None:
+        check_folder(save)
+    if list_ or save is not None:
+        tally = redriving.survey(settings.kafka, selection, _say, save)
+        if save is not None:
+            n_saved = tally.counts.total() - tally.of(redriving.Fate.NOTICE)
+            typer.echo(f"{n_saved:,} packets in {save}", err=True)
+        if list_:
+            Console().print(tally.as_table())
+        return
+    tally = redriving.redrive(settings.kafka, selection, _say, stop_on_signals())
+    typer.echo(f"{tally.of(redriving.Fate.LEFT):,} dead letters put back", err=True)
+    for sentence in tally.left_out(limit):
+        _say(sentence)
 
 
 @app.command()
