@@ -17,7 +17,7 @@ from starsieve.broker.kafka.connection import CONNECT_S, Complaints, connect, re
 from starsieve.broker.outputs.message import CLASSIFIED
 from starsieve.broker.settings import KafkaSettings
 from starsieve.broker.surveys import AlertError
-from starsieve.broker.tools.text import printable
+from starsieve.broker.text import printable
 from starsieve.features.tools.errors import CommandError
 
 _POLL_S = 0.5
