@@ -78,10 +78,10 @@ def letters(kafka: str) -> Letters:
 
 
 def test_each_is_put_back_once_whatever_is_chosen(letters: Letters) -> None:
-    day_ms, noon = 86_400_000, 1_768_824_000_000  # 2026-01-19T12:00Z
-    letters.write(range(10), time_ms=noon - day_ms)
-    letters.write(range(10, 20), time_ms=noon)
-    midnight = datetime(2026, 1, 19, tzinfo=UTC)
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight_ms = int(midnight.timestamp() * 1000)
+    letters.write(range(10), time_ms=midnight_ms - 1)
+    letters.write(range(10, 20), time_ms=midnight_ms)
     corrupt = frozenset({"corrupt"})
     assert letters.redrive_some(Selection(corrupt, since=midnight)) == 5
     assert letters.put_back() == list(range(11, 20, 2))
