@@ -10,8 +10,8 @@ with Subscriber("kafka:9092", since="beginning", wanted=Wanted(classes={"RRAB"},
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
-from typing import Literal, Self
+from datetime import UTC, date, datetime
+from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -40,7 +40,8 @@ class Subscriber:
 
     Args:
         kafka: host:port of the cluster, or settings with options, another topic, and so on.
-        since: where to begin: "now", "beginning", or with what was published at a time or later.
+        since: where to begin: "now", "beginning", or with what was published at a time (UTC, if it does not say) or on
+            a date, or later; also as text of ISO 8601.
         wanted: which outcomes are given; the others are skipped, most of them without being decoded.
         count: ends after so many.
         idle_s: ends when all that there is has been read, and then nothing has come for so many seconds; without, it
@@ -52,13 +53,14 @@ class Subscriber:
         ConnectionFailed: Kafka is away, or refuses.
         TopicError: the user may not read the topic; or `idle_s` has passed without one.
         SettingsError: an option is wrong.
+        ValueError: `since` is no time.
     """
 
     def __init__(
         self,
         kafka: KafkaSettings | str,
         *,
-        since: datetime | Literal["now", "beginning"] = "now",
+        since: date | str = "now",
         wanted: Wanted = Wanted(),  # noqa: B008 - it never changes
         count: int | None = None,
         idle_s: float | None = None,
@@ -66,7 +68,8 @@ class Subscriber:
         stop: threading.Event | None = None,
     ) -> None:
         self._kafka = KafkaSettings(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
-        self._since, self._wanted, self._count, self._idle_s = since, wanted, count, idle_s
+        self._since = since if since in ("now", "beginning") else _time(since)
+        self._wanted, self._count, self._idle_s = wanted, count, idle_s
         self._say, self._stop = say, stop or threading.Event()
         self._consumer: Consumer | None = None
         self._partitions: set[int] | None = None  # None: not looked yet
@@ -166,7 +169,7 @@ class Subscriber:
             return [OFFSET_BEGINNING] * len(partitions)
         topic = self._kafka.output_topic
         ends = [consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=_CALL_S)[1] for part in partitions]
-        if self._since == "now":
+        if not isinstance(self._since, datetime):
             return ends
         time_ms = max(0, int(self._since.timestamp() * 1000))
         found = consumer.offsets_for_times([TopicPartition(topic, part, time_ms) for part in partitions], _CALL_S)
@@ -183,3 +186,9 @@ class Subscriber:
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             where = f"{self._kafka.output_topic!r} at {self._kafka.bootstrap_servers}"
             raise TopicError(f"this user may not read the topic {where}")
+
+
+def _time(since: date | str) -> datetime:
+    """A date is its first moment in UTC. Raises ValueError."""
+    found = datetime.fromisoformat(str(since))
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -126,6 +126,9 @@ class Wanted:
         classes: classified, as one of these.
         min_probability: classified, with at least this probability.
         min_period, max_period: with a period between these [days].
+
+    Raises:
+        TypeError: one name is given where several are meant; its letters would be taken for names.
     """
 
     objects: Collection[str] = ()
@@ -133,6 +136,10 @@ class Wanted:
     min_probability: float | None = None
     min_period: float | None = None
     max_period: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.objects, str) or isinstance(self.classes, str):
+            raise TypeError('objects and classes are collections of names: {"RRAB"}')
 
     def includes(self, outcome: Outcome) -> bool:
         """Whether the outcome is wanted."""

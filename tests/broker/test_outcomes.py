@@ -73,6 +73,11 @@ def test_headers_are_enough_to_leave_a_message_undecoded(wanted: Wanted) -> None
     assert not any(map(wanted.may_include, [replace(each, value=b"not to be looked at") for each in MESSAGES]))
 
 
+def test_one_name_is_not_taken_for_several() -> None:
+    with pytest.raises(TypeError, match="collections of names"):
+        Wanted(classes="RRAB")
+
+
 def test_a_message_of_version_1_has_the_period_of_its_bands() -> None:
     found = Outcome.read(replace(MESSAGES[0], value=tailed.outcome("old"), headers=[], key=None))
     assert (found.object_id, found.period, found.period_trust, found.epochs) == ("old", 0.5, None, 30)

@@ -4,7 +4,7 @@ import csv
 import threading
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -61,8 +61,8 @@ def topic(kafka: str) -> str:
     return name
 
 
-def read(kafka: str, topic: str, since: datetime | str = "beginning", wanted: Wanted = Wanted()) -> list[Outcome]:  # noqa: B008
-    with Subscriber(settings(kafka, topic), since=since, wanted=wanted, idle_s=0) as outcomes:  # type: ignore[arg-type]
+def read(kafka: str, topic: str, since: date | str = "beginning", wanted: Wanted = Wanted()) -> list[Outcome]:  # noqa: B008
+    with Subscriber(settings(kafka, topic), since=since, wanted=wanted, idle_s=0) as outcomes:
         return list(outcomes)
 
 
@@ -75,7 +75,8 @@ def test_all_of_a_topic_in_every_format(kafka: str, topic: str) -> None:
 
 
 def test_since_a_time(kafka: str, topic: str) -> None:
-    assert len(read(kafka, topic, MIDNIGHT)) == 2 * len(ENCODERS)
+    for midnight in (MIDNIGHT, MIDNIGHT.replace(tzinfo=None), MIDNIGHT.date(), str(MIDNIGHT.date())):
+        assert len(read(kafka, topic, midnight)) == 2 * len(ENCODERS)
     assert read(kafka, topic, MIDNIGHT + 2 * DAY) == []
     assert len(read(kafka, topic, datetime(1960, 2, 1, tzinfo=UTC))) == 4 * len(ENCODERS)
     assert read(kafka, topic, "now") == []
@@ -117,6 +118,11 @@ def test_it_waits_for_its_topic_and_finds_new_partitions(kafka: str) -> None:
     publish(kafka, [message(name, "second")], partition=1)
     thread.join(TIMEOUT)
     assert found == ["first", "second"]
+
+
+def test_what_is_no_time_is_told_at_once() -> None:
+    with pytest.raises(ValueError, match="isoformat"):
+        Subscriber("nowhere:9092", since="yesterday")
 
 
 def test_a_topic_that_never_comes_is_an_error(kafka: str) -> None:

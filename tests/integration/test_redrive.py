@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,19 @@ import fastavro
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AclOperation, ResourceType
 
 from starsieve.broker.dead_letters import dead_letter
 from starsieve.broker.kafka.messages import OWN_MARK, Incoming
 from starsieve.broker.settings import KafkaSettings, Settings
 from starsieve.broker.surveys import AlertError
 from starsieve.broker.tools.redrive import Fate, Selection, redrive
+from starsieve.features.tools.errors import CommandError
 from tests.integration import topics
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import SCHEMA, night, star
 from tests.integration.processes import Process, eventually
+from tests.integration.servers import SecuredKafka
 from tests.integration.streams import TIMEOUT
 from tests.integration.test_commands import starsieve
 
@@ -61,10 +64,17 @@ class Letters:
 
     def redrive_some(self, selection: Selection) -> int:
         """How many were put back: in this process, which is quicker."""
-        kafka = KafkaSettings(
-            bootstrap_servers=self.kafka, dead_letter_topic=self.topic, group=f"group-of-{self.topic}"
+        return redrive(self.settings(self.kafka), selection, print, threading.Event()).of(Fate.LEFT)
+
+    def settings(self, address: str, options: Mapping[str, str] = {}) -> KafkaSettings:
+        return KafkaSettings.model_validate(
+            {
+                "bootstrap_servers": address,
+                "dead_letter_topic": self.topic,
+                "group": f"group-of-{self.topic}",
+                "options": options,
+            }
         )
-        return redrive(kafka, selection, print, threading.Event()).of(Fate.LEFT)
 
     def put_back(self) -> list[int]:
         """The numbers of the packets that came back, sorted."""
@@ -166,6 +176,23 @@ def test_two_at_a_time_put_back_each_once(letters: Letters, tmp_path: Path) -> N
         process.wait(TIMEOUT)
     letters.redrive()
     assert letters.put_back() == list(range(2000))
+
+
+def test_the_rights_that_are_documented_are_enough(secured_kafka: SecuredKafka) -> None:
+    letters = Letters(secured_kafka.address)
+    letters.write(range(10))
+    kafka = letters.settings(secured_kafka.sasl_address, secured_kafka.options())
+    for kind, name, operation in (
+        (ResourceType.TOPIC, letters.topic, AclOperation.READ),
+        (ResourceType.TOPIC, letters.alerts, AclOperation.WRITE),
+        (ResourceType.GROUP, f"{kafka.group}-redrive", AclOperation.READ),
+        (ResourceType.TRANSACTIONAL_ID, f"{kafka.group}-redrive", AclOperation.WRITE),
+    ):
+        with pytest.raises(CommandError, match=r"authorization|Authorization"):
+            redrive(kafka, Selection(), print, threading.Event())
+        secured_kafka.allow("starsieve", kind, name, operation)
+    assert redrive(kafka, Selection(), print, threading.Event()).of(Fate.LEFT) == 10
+    assert letters.put_back() == list(range(10))
 
 
 def test_workers_answer_what_is_put_back_and_of_a_container_only_what_was_bad(
