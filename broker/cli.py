@@ -51,7 +51,7 @@ def run(
     group: Annotated[str | None, typer.Option(help="Consumer group; workers of one group share the alerts.")] = None,
     redis: Annotated[str | None, typer.Option(help="Redis, as redis://host:port/db, or rediss:// for TLS.")] = None,
     survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts.")] = None,
-    output_format: Annotated[str | None, typer.Option(help="starsieve or elasticc.")] = None,
+    output_format: Annotated[str | None, typer.Option(help="starsieve, single-object, json or elasticc.")] = None,
     worker: Annotated[
         str | None, typer.Option(help="This worker's name in its group: unique, and the same after a restart.")
     ] = None,
@@ -82,33 +82,61 @@ def tail(
     bootstrap_servers: Bootstrap = None,
     output_topic: OutputTopic = None,
     json: Annotated[bool, typer.Option("--json", help="A line of JSON for each message.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Table to write at the end: .csv or .parquet.")
+    ] = None,
+    latest: Annotated[bool, typer.Option("--latest", help="Of each object only the newest: a row an object.")] = False,
     from_beginning: Annotated[bool, typer.Option(help="Everything that the topic holds.")] = False,
+    since: Annotated[str | None, typer.Option(help="What was published from this date or time on (UTC).")] = None,
+    object_: Annotated[list[str] | None, typer.Option("--object", help="Of this object; may be repeated.")] = None,
+    class_: Annotated[list[str] | None, typer.Option("--class", help="Of this class; may be repeated.")] = None,
+    min_probability: Annotated[float | None, typer.Option(min=0, max=1, help="Classes at least so probable.")] = None,
+    min_period: Annotated[float | None, typer.Option(min=0, help="Periods from so many days on.")] = None,
+    max_period: Annotated[float | None, typer.Option(min=0, help="Periods up to so many days.")] = None,
     count: Annotated[int | None, typer.Option("-n", "--count", min=1, help="Stop after so many messages.")] = None,
-    idle: Annotated[float | None, typer.Option(min=0, help="Stop when nothing has come for so many seconds.")] = None,
+    idle: Annotated[
+        float | None, typer.Option(min=0, help="Stop at the end, when nothing has come for so many seconds.")
+    ] = None,
 ) -> None:
-    """Watch the classified topic.
+    """Watch the classified topic, all of it or what meets every condition, until Ctrl-C; waits for the topic.
 
     Example: [bold]starsieve tail -b localhost:9092 --json --from-beginning --idle 5 | jq .objectId[/bold]
-    """
-    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers, "output_topic": output_topic})
-    from starsieve.broker.tools import tail as tailing  # noqa: PLC0415
 
-    topic = None
+    Example: [bold]starsieve tail --since 2026-01-19 --class RRAB --latest --idle 5 -o rrab.csv[/bold]
+    """
+    if json and output is not None:
+        raise UsageError("choose one of --json and --output")
+    if from_beginning and since is not None:
+        raise UsageError("choose one of --from-beginning and --since")
+    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers, "output_topic": output_topic})
+    from starsieve.broker import client  # noqa: PLC0415
+    from starsieve.broker.signals import stop_on_signals  # noqa: PLC0415
+    from starsieve.broker.tools import outcome_table  # noqa: PLC0415
+    from starsieve.broker.tools import tail as tailing  # noqa: PLC0415
+    from starsieve.broker.tools.times import moment  # noqa: PLC0415
+
+    if output is not None:
+        outcome_table.check(output)
+    subscriber = client.Subscriber(
+        settings.kafka,
+        since="beginning" if from_beginning else "now" if since is None else moment("--since", since),
+        wanted=client.Wanted(object_ or (), class_ or (), min_probability, min_period, max_period),
+        count=count,
+        idle_s=idle,
+        say=_say,
+        stop=stop_on_signals() if latest or output else None,  # else Ctrl-C ends it, wherever it is
+    )
     try:
-        topic = tailing.Topic(settings.kafka, from_beginning=from_beginning, say=_say)
-        messages = topic.outcomes(count=count, idle_s=idle)
-        if json:
-            for message in messages:
-                typer.echo(tailing.as_json(message))
-        else:
-            tailing.show(messages, tailing.PipedConsole())
+        with subscriber:
+            tailing.follow(subscriber, as_lines=json, table=output, latest=latest)
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:  # whoever reads has had enough: | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if topic is not None and topic.foreign:
-        text = f"{topic.foreign} of {topic.foreign + topic.ours} messages were left out, for they are not starsieve's"
-        if not topic.ours:
+    if subscriber.foreign:
+        total = subscriber.foreign + subscriber.ours
+        text = f"{subscriber.foreign} of {total} messages were left out, for they are not starsieve's"
+        if not subscriber.ours:
             raise CommandError(text)
         _say(text)
 
@@ -141,6 +169,58 @@ def replay(
     endless_or_unknown = loop or any(map(archives.is_archive, files))
     total = None if endless_or_unknown else len(files)
     sending.send(chain([first], packets), total, settings, topic, rate, _say, unread)
+
+
+@app.command()
+def redrive(
+    config: Config = None,
+    bootstrap_servers: Bootstrap = None,
+    dead_letter_topic: Annotated[str | None, typer.Option(help="Topic of the dead letters.")] = None,
+    group: Annotated[str | None, typer.Option(help="The workers' consumer group, as for `run`.")] = None,
+    reason: Annotated[list[str] | None, typer.Option(help="Only letters of this reason; may be repeated.")] = None,
+    since: Annotated[str | None, typer.Option(help="Only letters from this date or time on (ISO 8601, UTC).")] = None,
+    until: Annotated[str | None, typer.Option(help="Only letters before this date or time.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Give up what was put back so many times.")] = 3,
+    list_: Annotated[bool, typer.Option("--list", help="Put nothing back: print a table by reason.")] = False,
+    save: Annotated[
+        Path | None, typer.Option(help="Put nothing back: write the packets into this folder.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Put dead letters back on the topics that they came from, each once, for workers to answer them.
+
+    Example: [bold]starsieve redrive -b localhost:9092 --list[/bold], then
+    [bold]starsieve redrive -b localhost:9092 --reason unreadable_store --since 2026-01-19[/bold]
+    """
+    settings = _settings(
+        config,
+        kafka={"bootstrap_servers": bootstrap_servers, "dead_letter_topic": dead_letter_topic, "group": group},
+    )
+    from starsieve.broker.signals import stop_on_signals  # noqa: PLC0415
+    from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
+    from starsieve.broker.tools import redrive as redriving  # noqa: PLC0415
+    from starsieve.broker.tools.times import moment  # noqa: PLC0415
+
+    configure_logs(settings.log_format, "error")
+    selection = redriving.Selection(
+        frozenset(reason or ()),
+        moment("--since", since) if since else None,
+        moment("--until", until) if until else None,
+        limit,
+    )
+    if save is not None:
+        check_folder(save)
+    if list_ or save is not None:
+        tally = redriving.survey(settings.kafka, selection, _say, save)
+        if save is not None:
+            n_saved = tally.counts.total() - tally.of(redriving.Fate.NOTICE)
+            typer.echo(f"{n_saved:,} packets in {save}", err=True)
+        if list_:
+            Console().print(tally.as_table())
+        return
+    tally = redriving.redrive(settings.kafka, selection, _say, stop_on_signals())
+    typer.echo(f"{tally.of(redriving.Fate.LEFT):,} dead letters put back", err=True)
+    for sentence in tally.left_out(limit):
+        _say(sentence)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import structlog
 
 from starsieve.broker import telemetry
 from starsieve.broker.blame import Blame
-from starsieve.broker.dead_letters import dead_letter
+from starsieve.broker.dead_letters import dead_letter, records_to_answer
 from starsieve.broker.drift import Drift
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.outputs import ENCODERS
@@ -42,6 +42,7 @@ class Input:
     message: Incoming
     record: int
     content: Alert | AlertError
+    records: int = 1  # of the message; 1 where they cannot be told apart
 
 
 class Pipeline:
@@ -116,7 +117,11 @@ class Pipeline:
         if message.headers_error is not None:
             return [Input(message, 0, AlertError("unreadable_headers", message.headers_error))]
         contents = decode(message.value, self._settings.survey)
-        return [Input(message, record, content) for record, content in enumerate(contents)]
+        inputs = [Input(message, record, content, len(contents)) for record, content in enumerate(contents)]
+        wanted = records_to_answer(message.headers)
+        if wanted is None or max(wanted) >= len(contents):  # what is wrong with the whole message has the number 0
+            return inputs
+        return [each for each in inputs if each.record in wanted]
 
     def _classify(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
         wanted = [each.content.object_id for each in inputs if isinstance(each.content, Alert)]
@@ -153,15 +158,22 @@ class Pipeline:
             self._settings.kafka.output_topic,
             outcome.alert.object_id.encode(),
             self._encode(outcome, self.classifier, provenance),
-            [*headers(outcome, self.classifier), ("idempotency_key", key.encode())],
+            [
+                *headers(outcome, self.classifier),
+                ("format", self._settings.output_format.encode()),
+                ("idempotency_key", key.encode()),
+            ],
         )
 
     def _letters(self, bad: Sequence[Input]) -> list[Outgoing]:
-        by_message: dict[str, tuple[Incoming, dict[int, AlertError]]] = {}
+        by_message: dict[str, tuple[Input, dict[int, AlertError]]] = {}
         for each in bad:
             if isinstance(each.content, AlertError):
-                by_message.setdefault(each.message.position, (each.message, {}))[1][each.record] = each.content
-        return [dead_letter(message, self._settings, errors) for message, errors in by_message.values()]
+                by_message.setdefault(each.message.position, (each, {}))[1][each.record] = each.content
+        return [
+            dead_letter(first.message, self._settings, errors, records=first.records)
+            for first, errors in by_message.values()
+        ]
 
     def _save(self, changes: Sequence[Change], stored: dict[str, Stored]) -> None:
         """Writes what has changed; after a failure only what is not yet written."""

@@ -11,14 +11,14 @@ import structlog
 from confluent_kafka import KafkaException
 
 from starsieve.broker import telemetry
-from starsieve.broker.dead_letters import dead_letter
+from starsieve.broker.dead_letters import TOO_LARGE, dead_letter
 from starsieve.broker.drift import Drift, Window
 from starsieve.broker.health import Health, serve
 from starsieve.broker.kafka.clients import create_topics
 from starsieve.broker.kafka.connection import KafkaAway, KafkaRefuses, connect
 from starsieve.broker.kafka.consumer import AlertConsumer
 from starsieve.broker.kafka.messages import Incoming, Outgoing
-from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
+from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError, positions_after
 from starsieve.broker.networks import Network, network_of
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.pace import Pace
@@ -187,7 +187,7 @@ class Worker:
         with telemetry.span("batch", messages=len(messages)):
             answers = self._pipeline.answer([each for each in messages if not each.is_own], ingested_ms)
             with stage("publish"):
-                self._publisher.publish(answers, messages, self._consumer.group_metadata())
+                self._publisher.publish(answers, positions_after(messages), self._consumer.group_metadata())
         self._committed, self._pause_s = True, _PAUSE_S
         self._patience.for_good()
         self._health.refused = False
@@ -223,10 +223,10 @@ class Worker:
     def _published_notice(self, message: Incoming, error: TooLargeError) -> bool:
         """A dead letter without what its topic does not take: the headers say where it is."""
         bare = replace(message, key=None, value=b"", headers=[])
-        notice = dead_letter(bare, self._settings, {0: AlertError("too_large", str(error))})
+        notice = dead_letter(bare, self._settings, {0: AlertError(TOO_LARGE, str(error))})
         for _ in range(_ATTEMPTS_TO_SET_ASIDE):
             try:
-                self._publisher.publish([notice], [message], self._consumer.group_metadata())
+                self._publisher.publish([notice], positions_after([message]), self._consumer.group_metadata())
             except PublishError:
                 self._stop.wait(_PAUSE_S)
             else:

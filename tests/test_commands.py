@@ -27,6 +27,7 @@ WITHOUT = {
             "evaluate --survey ztf --data {}",
             "bench periods --data {}",
             "simulate --light-curves {} -o {}/packets",
+            "tail -o {}/out.parquet",
             "transfer --source none --data {} -o {}/out",
             "train --data {} -o {}/out",
         ],

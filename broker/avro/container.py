@@ -10,7 +10,7 @@ import numpy as np
 from starsieve.broker.surveys import AlertError
 
 # https://avro.apache.org/docs/1.12.0/specification/#object-container-files
-_MAGIC = b"Obj\x01"
+MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16
 _LONG_BYTES = 10
 
@@ -36,9 +36,9 @@ def read_header(packet: bytes) -> Header:
     Raises:
         AlertError: `not_avro`, `unknown_codec` or `corrupt`.
     """
-    if not packet.startswith(_MAGIC):
-        raise AlertError("not_avro", f"starts with {packet[:4]!r} instead of {_MAGIC!r}")
-    metadata, entries, at = {}, 0, len(_MAGIC)
+    if not packet.startswith(MAGIC):
+        raise AlertError("not_avro", f"starts with {packet[:4]!r} instead of {MAGIC!r}")
+    metadata, entries, at = {}, 0, len(MAGIC)
     count, at = _long(packet, at)
     while count:
         if count < 0:

@@ -5,7 +5,8 @@ from operator import methodcaller
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-Headers = list[tuple[str, str | bytes | None]]
+Header = tuple[str, str | bytes | None]
+Headers = list[Header]
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # containers of dozens of packets have been seen at 2.5 MB
 #: Stands first in the headers of all that starsieve publishes, so that it never reads its own output.
@@ -48,6 +49,7 @@ class Outgoing:
     key: bytes | None
     value: bytes
     headers: Headers
+    own: bool = True  # carries OWN_MARK, so that no worker takes it for an alert
 
 
 def incoming(message: Message) -> Incoming:

@@ -68,8 +68,8 @@ class Publisher:
     def __exit__(self, *_: object) -> None:
         self._producer.purge()  # what an open transaction still held: the cluster aborts it
 
-    def publish(self, outgoing: Sequence[Outgoing], done: Iterable[Incoming], group_metadata: Any) -> None:
-        """Publishes what goes out and commits what is `done`: all or nothing.
+    def publish(self, outgoing: Sequence[Outgoing], positions: Sequence[TopicPartition], group_metadata: Any) -> None:
+        """Publishes what goes out and commits the group's new positions: all or nothing.
 
         Raises:
             PublishError: nothing was published and nothing committed, or nobody knows.
@@ -81,7 +81,7 @@ class Publisher:
             self._producer.begin_transaction()
             for message in outgoing:
                 self._produce(message)
-            self._send_offsets(_positions_after(done), group_metadata)
+            self._send_offsets(positions, group_metadata)
             # Once begun, a commit must be seen through: its fate is the cluster's to tell.
             for attempt in self._attempts():
                 with attempt:
@@ -95,7 +95,7 @@ class Publisher:
             raise PublishError("the group's coordinator is away") from error
         self._aborts = 0
 
-    def _send_offsets(self, positions: list[TopicPartition], group_metadata: Any) -> None:
+    def _send_offsets(self, positions: Sequence[TopicPartition], group_metadata: Any) -> None:
         """Adds offsets to the transaction, in a thread that is left behind where the call never returns.
 
         librdkafka heeds no timeout here and may wait for ever for a coordinator that has moved or restarted: its issues
@@ -105,7 +105,7 @@ class Publisher:
 
         def send(producer: Producer) -> None:
             try:
-                producer.send_offsets_to_transaction(positions, group_metadata, _CALL_S)
+                producer.send_offsets_to_transaction(list(positions), group_metadata, _CALL_S)
             except Exception as error:
                 sent.set_exception(error)
             else:
@@ -130,7 +130,7 @@ class Publisher:
     def _produce(self, message: Outgoing) -> None:
         while True:
             try:
-                headers = [OWN_MARK, *message.headers]
+                headers = [OWN_MARK, *message.headers] if message.own else message.headers
                 self._producer.produce(
                     message.topic, message.value, message.key, headers=headers, on_delivery=self._on_delivery
                 )
@@ -207,6 +207,7 @@ def _is_retriable(error: BaseException) -> bool:
     return isinstance(error, KafkaException) and error.args[0].retriable() and error.args[0].code() != conflict
 
 
-def _positions_after(messages: Iterable[Incoming]) -> list[TopicPartition]:
+def positions_after(messages: Iterable[Incoming]) -> list[TopicPartition]:
+    """Where reading goes on once these messages are done."""
     last = {(m.topic, m.partition): m.offset for m in sorted(messages, key=lambda message: message.offset)}
     return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in last.items()]

@@ -6,6 +6,8 @@ from collections import defaultdict
 import fastavro
 
 from starsieve import schemas
+from starsieve.broker.avro.plain import read_plain
+from starsieve.broker.avro.reader import Record
 from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
 from starsieve.broker.process import Outcome
 from starsieve.models.serving.classifier import Classifier
@@ -39,3 +41,8 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
         },
     )
     return message.getvalue()
+
+
+def decode(message: bytes) -> Record:
+    """The record of a message, which has neither object nor class names. Raises AlertError."""
+    return read_plain(SCHEMA, message)

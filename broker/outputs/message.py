@@ -26,6 +26,8 @@ class Provenance:
 
 
 Encoder = Callable[[Outcome, Classifier, Provenance], bytes]
+#: Raises AlertError for what is no message of its convention.
+Decoder = Callable[[bytes], dict[str, Any]]
 
 
 def status(outcome: Outcome) -> str:

@@ -4,13 +4,15 @@ import hashlib
 import io
 import json
 from functools import cache
-from typing import Any
 
 import fastavro
 
 from starsieve import schemas
+from starsieve.broker.avro import reader
+from starsieve.broker.avro.reader import Record
 from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classification_records, status
 from starsieve.broker.process import Band, Outcome
+from starsieve.broker.surveys import AlertError
 from starsieve.features import FEATURES, Period
 from starsieve.models.serving.classifier import Classifier
 
@@ -19,32 +21,43 @@ SCHEMA = "starsieve.classification.v2"  # readers with v1 can read it, and v2 re
 
 def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
     """The message of one outcome; a reader needs no registry, its schema is in it."""
+    return _container(record_of(outcome, classifier, provenance))
+
+
+def decode(message: bytes) -> Record:
+    """The record of a message of any version; times in milliseconds. Raises AlertError."""
+    records = reader.records(message)
+    if len(records) != 1:
+        raise AlertError("corrupt", f"{len(records)} records")
+    return records[0]
+
+
+def record_of(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> Record:
+    """All that is said of an outcome, as the schema has it."""
     alert = outcome.alert
-    return _container(
-        {
-            "alertId": alert.alert_id,
-            "objectId": alert.object_id,
-            "survey": alert.survey,
-            "ra": alert.ra,
-            "dec": alert.dec,
-            "status": status(outcome),
-            "reason": outcome.reason,
-            "classifications": classification_records(outcome, classifier),
-            "period": outcome.period and _period(outcome.period),
-            "bands": [_band(band) for band in outcome.bands],
-            "brokerName": BROKER_NAME,
-            "brokerVersion": BROKER_VERSION,
-            "classifierName": classifier.name,
-            "classifierVersion": classifier.version,
-            "idempotencyKey": provenance.idempotency_key,
-            "alertTimestamp": alert.time_ms,
-            "brokerIngestTimestamp": provenance.ingested_ms,
-            "brokerPublishTimestamp": provenance.published_ms,
-        }
-    )
+    return {
+        "alertId": alert.alert_id,
+        "objectId": alert.object_id,
+        "survey": alert.survey,
+        "ra": alert.ra,
+        "dec": alert.dec,
+        "status": status(outcome),
+        "reason": outcome.reason,
+        "classifications": classification_records(outcome, classifier),
+        "period": outcome.period and _period(outcome.period),
+        "bands": [_band(band) for band in outcome.bands],
+        "brokerName": BROKER_NAME,
+        "brokerVersion": BROKER_VERSION,
+        "classifierName": classifier.name,
+        "classifierVersion": classifier.version,
+        "idempotencyKey": provenance.idempotency_key,
+        "alertTimestamp": alert.time_ms,
+        "brokerIngestTimestamp": provenance.ingested_ms,
+        "brokerPublishTimestamp": provenance.published_ms,
+    }
 
 
-def _period(period: Period) -> dict[str, Any]:
+def _period(period: Period) -> Record:
     return {
         "days": period.period,
         "trust": period.trust,
@@ -60,7 +73,7 @@ def _period(period: Period) -> dict[str, Any]:
     }
 
 
-def _band(band: Band) -> dict[str, Any]:
+def _band(band: Band) -> Record:
     return {
         "band": band.band,
         "epochs": band.epochs,
@@ -72,7 +85,7 @@ def _band(band: Band) -> dict[str, Any]:
     }
 
 
-def _container(record: dict[str, Any]) -> bytes:
+def _container(record: Record) -> bytes:
     """An object container file of one record; its header, the same for all messages, is written once."""
     header, sync = _header()
     body = io.BytesIO()

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
+from starsieve.broker.text import printable
 from starsieve.broker.tools.compressed import HEAD_BYTES, Stream, UnreadableError, is_compressed, unpacked
-from starsieve.broker.tools.text import printable
 
 Packet = tuple[str, bytes]
 #: Is told the name of what could not be read, and why; the rest goes on.

@@ -19,11 +19,12 @@ from rich.table import Table
 from starsieve.broker import simulate, worker
 from starsieve.broker.avro import reader
 from starsieve.broker.kafka.messages import incoming
+from starsieve.broker.outcomes import top_class
 from starsieve.broker.outputs.message import CLASSIFIED
 from starsieve.broker.settings import KafkaSettings, RedisSettings, Settings
 from starsieve.broker.simulate import ObservedStar, SimulatedAlert
 from starsieve.broker.tools.embedded import ERRORS_ONLY, embedded_kafka, embedded_redis
-from starsieve.broker.tools.tail import LiveTable, top_class
+from starsieve.broker.tools.tail import LiveTable
 from starsieve.broker.warmup import warm_up
 from starsieve.models.serving import registry
 

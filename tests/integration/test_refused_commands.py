@@ -100,7 +100,7 @@ def test_tail_tells_a_topic_that_is_forbidden_from_one_that_is_not_there(secured
     for forbidden in (hidden, seen):
         assert forbidden.exit_code == 1
         assert f"may not read the topic '{topic}'" in forbidden.stderr
-    absent = starsieve("tail", "--output-topic", "nothing", server=secured_kafka.address, options={})
+    absent = starsieve("tail", "--output-topic", "nothing", "--idle", "1", server=secured_kafka.address, options={})
     assert absent.exit_code == 1
     assert "there is no topic 'nothing'" in absent.stderr
 

@@ -11,30 +11,13 @@ import pytest
 
 from starsieve import schemas
 from starsieve.broker.outputs import ENCODERS
-from starsieve.broker.outputs.message import Provenance, headers
+from starsieve.broker.outputs.message import headers
 from starsieve.broker.process import Outcome
 from starsieve.features import FEATURES
 from starsieve.features.periods.period import TRUST
-from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import Classifier
+from tests.broker.outputs.published import PROVENANCE
 from tests.broker.test_process import FIRST_MJD, alert, light_curve, run
-
-PROVENANCE = Provenance("ztf_20260101_programid1:3:14:0", 1_600_000_001_000, 1_600_000_002_000, 1_600_000_003_000)
-
-
-@pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return registry.load("ztf")
-
-
-@pytest.fixture(scope="module")
-def classified(classifier: Classifier) -> Outcome:
-    return run([alert(light_curve(60))], None, classifier)[0]
-
-
-@pytest.fixture(scope="module")
-def not_classified(classifier: Classifier) -> Outcome:
-    return run([alert(light_curve(5))], None, classifier)[0]
 
 
 def read(message: bytes) -> Any:

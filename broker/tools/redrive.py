@@ -1,0 +1,311 @@
+"""`starsieve redrive`: dead letters put back on the topics that they came from, each once, or listed, or saved."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from rich.table import Table
+
+from starsieve.broker.dead_letters import DeadLetter
+from starsieve.broker.kafka.clients import create_topics
+from starsieve.broker.kafka.connection import CONNECT_S, Complaints, connect, reason_of, refuses, served
+from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Outgoing, incoming
+from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
+from starsieve.broker.ledger import ANY, MOST_BYTES, Ledger, Span
+from starsieve.broker.settings import KafkaSettings
+from starsieve.features.tools.commands import replacing
+from starsieve.features.tools.errors import CommandError
+
+_POLL_S = 0.5
+_CALL_S = 10.0
+_MAX_BATCH_BYTES = 32 * 2**20
+_NAME = "redrive"  # of the group and the transactional id, after the workers' group
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters are meant.
+
+    Args:
+        reasons: all if empty.
+        since: the first time of a letter, and `until` the first that is too late.
+        limit: letters of messages that were put back so many times are given up.
+    """
+
+    reasons: frozenset[str] = frozenset()
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 3
+
+    def is_in_time(self, timestamp_ms: int | None) -> bool:
+        """Whether a letter of that time is meant; one without a time only where times do not matter."""
+        if timestamp_ms is None:
+            return self.since is None and self.until is None
+        after = self.since is None or self.since.timestamp() * 1000 <= timestamp_ms
+        return after and (self.until is None or timestamp_ms < self.until.timestamp() * 1000)
+
+    def done(self, start: int, stop: int) -> list[Span]:
+        """What may be noted once the letters between two offsets have been seen to."""
+        return [Span(reason, self.limit, start, stop) for reason in sorted(self.reasons or {ANY})]
+
+
+class Fate(StrEnum):
+    """What becomes of a letter."""
+
+    LEFT = "to put back"
+    DONE = "put back before"
+    GIVEN_UP = "given up"
+    NOTICE = "without packet"
+
+
+@dataclass
+class Tally:
+    """How many letters were seen, by reason and fate; those that are not starsieve's, or of an old version, apart."""
+
+    counts: Counter[tuple[str, Fate]] = field(default_factory=Counter)
+    times: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the first and the last by reason, ms
+    foreign: int = 0
+
+    def add(self, letter: DeadLetter, fate: Fate) -> None:
+        """Counts one letter."""
+        self.counts[letter.reason, fate] += 1
+        if (time := letter.letter.timestamp_ms) is not None:
+            first, last = self.times.get(letter.reason, (time, time))
+            self.times[letter.reason] = min(first, time), max(last, time)
+
+    def of(self, fate: Fate) -> int:
+        """How many have this fate."""
+        return sum(count for (_, each), count in self.counts.items() if each is fate)
+
+    def as_table(self) -> Table:
+        """A row for each reason."""
+        table = Table("reason", "letters", *Fate, "first (UTC)", "last (UTC)")
+        reasons = Counter[str]()
+        for (reason, _), count in self.counts.items():
+            reasons[reason] += count
+        for reason, count in reasons.most_common():
+            times = [_when(time) for time in self.times.get(reason, ())] or ["", ""]
+            table.add_row(reason, f"{count:,}", *(f"{self.counts[reason, fate]:,}" for fate in Fate), *times)
+        return table
+
+    def left_out(self, limit: int) -> list[str]:
+        """What is not put back, and why, in sentences."""
+        sentences = {
+            f"were put back before: the group {_NAME}'s offsets say so": self.of(Fate.DONE),
+            f"were given up: put back {limit} times already (--limit)": self.of(Fate.GIVEN_UP),
+            "cannot be put back: they hold no packet, only where it was (`too_large`)": self.of(Fate.NOTICE),
+            "are not starsieve's, or of a version before 0.2": self.foreign,
+        }
+        return [f"{count:,} {sentence}" for sentence, count in sentences.items() if count]
+
+
+def _when(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+class Letters:
+    """The dead-letter topic up to its present end, and what the redrive's group has noted of it.
+
+    Raises:
+        ConnectionFailed: Kafka is away, or refuses.
+        CommandError: the topic or the group cannot be read.
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, selection: Selection, say: Callable[[str], None], stop: threading.Event
+    ) -> None:
+        self._kafka, self._selection, self._stop = kafka, selection, stop
+        self._heard = Complaints(say)
+        self.consumer = Consumer(
+            {
+                "group.id": f"{kafka.group}-{_NAME}",  # never joined: partitions are assigned by hand
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+                **kafka.connection,
+                **self._heard.callbacks,
+            }
+        )
+        self.tally = Tally()
+        self._ledgers: dict[int, Ledger] = {}
+        self._next: dict[int, int] = {}  # offsets, by partition
+        self._ends: dict[int, int] = {}  # of the partitions that are not yet read
+        self._look()
+
+    def close(self) -> None:
+        """Leaves Kafka."""
+        self.consumer.close()
+
+    def __iter__(self) -> Iterator[tuple[DeadLetter, Fate]]:
+        """The letters that are meant, counted, until told to stop; noted as seen to when the next is asked for."""
+        topic = self._kafka.dead_letter_topic
+        starts = {part: self._start(part) for part in self._ends}
+        self._next = dict(starts)
+        self.consumer.assign([TopicPartition(topic, part, offset) for part, offset in starts.items()])
+        while self._ends and not self._stop.is_set():
+            message = served(self.consumer.poll, _POLL_S)
+            if message is None:
+                self._heard.raise_refusal()
+            elif error := message.error():
+                self._hear(error, message.partition())
+            else:
+                yield from self._seen(message)
+
+    def positions(self) -> list[TopicPartition]:
+        """What to commit with what was put back of the letters until now. Raises CommandError."""
+        positions = []
+        for part, ledger in self._ledgers.items():
+            if len(text := str(ledger)) > MOST_BYTES:
+                raise CommandError("too many times and reasons were chosen one by one to be noted: redrive all first")
+            offset = self._start(part)
+            positions.append(TopicPartition(self._kafka.dead_letter_topic, part, offset, text))
+        return positions
+
+    def _look(self) -> None:
+        topic = self._kafka.dead_letter_topic
+        found = self.consumer.list_topics(topic, timeout=_CALL_S).topics[topic]
+        if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise KafkaException(found.error)
+        self._first: dict[int, int] = {}
+        for part in found.partitions:
+            marks = self.consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=_CALL_S)
+            self._first[part], self._ends[part] = marks
+        partitions = [TopicPartition(topic, part) for part in found.partitions]
+        for committed in self.consumer.committed(partitions, _CALL_S) if partitions else []:
+            if committed.error is not None:
+                raise KafkaException(committed.error)
+            self._ledgers[committed.partition] = self._ledger(committed)
+
+    def _ledger(self, committed: TopicPartition) -> Ledger:
+        text, until = committed.metadata or "", committed.offset
+        if not text and until > 0:  # somebody has set the group's offset: it means what it means in all groups
+            return Ledger([Span(ANY, 2**31, 0, until)])
+        try:
+            ledger = Ledger.parse(text)
+        except ValueError:
+            group = f"{self._kafka.group}-{_NAME}"
+            raise CommandError(f"the group {group} has offsets that starsieve has not committed: {text!r}") from None
+        ledger.forget_before(self._first[committed.partition])
+        return ledger
+
+    def _start(self, part: int) -> int:
+        return self._ledgers[part].first_left(self._first[part], self._selection.limit)
+
+    def _hear(self, error: KafkaError, part: int | None) -> None:
+        if error.code() == KafkaError._PARTITION_EOF and part is not None:
+            self._ends.pop(part, None)
+        elif refuses(error):
+            raise CommandError(f"cannot read {self._kafka.dead_letter_topic}: {error.str()}")
+        else:
+            self._heard.hear(error)
+
+    def _seen(self, message: Message) -> Iterator[tuple[DeadLetter, Fate]]:
+        read = incoming(message)
+        part, offset = read.partition, read.offset
+        if part not in self._ends:  # came after the beginning: perhaps of what was just put back
+            return
+        if offset >= self._ends[part]:
+            del self._ends[part]
+            return
+        start, self._next[part] = self._next[part], offset + 1
+        if not self._selection.is_in_time(read.timestamp_ms):
+            return
+        letter = DeadLetter.read(read)
+        if letter is None or letter.topic in (self._kafka.dead_letter_topic, self._kafka.output_topic):
+            self.tally.foreign += 1
+        elif not self._selection.reasons or letter.reason in self._selection.reasons:
+            fate = self._fate(letter)
+            self.tally.add(letter, fate)
+            yield letter, fate
+        for span in self._selection.done(start, offset + 1):
+            self._ledgers[part].add(span)
+
+    def _fate(self, letter: DeadLetter) -> Fate:
+        if not letter.has_packet:
+            return Fate.NOTICE
+        if self._ledgers[letter.letter.partition].has(letter.reason, letter.redrives, letter.letter.offset):
+            return Fate.DONE
+        return Fate.LEFT if letter.redrives < self._selection.limit else Fate.GIVEN_UP
+
+
+def survey(kafka: KafkaSettings, selection: Selection, say: Callable[[str], None], save: Path | None = None) -> Tally:
+    """What there is; writes the packets into the folder `save`, each named by where its message was read."""
+    connect(kafka, CONNECT_S)
+    with _told(kafka), closing(Letters(kafka, selection, say, threading.Event())) as letters:
+        for letter, _ in letters:
+            if save is not None and letter.has_packet:
+                name = f"{letter.topic}-{letter.partition}-{letter.offset}.avro"
+                with replacing(save / name) as unfinished:
+                    unfinished.write_bytes(letter.letter.value)
+        return letters.tally
+
+
+def redrive(kafka: KafkaSettings, selection: Selection, say: Callable[[str], None], stop: threading.Event) -> Tally:
+    """Puts letters back, in batches: what a batch holds and that it is done are one transaction.
+
+    Raises:
+        ConnectionFailed: Kafka is away, or refuses.
+        CommandError: it ended early; what is not done is done by the next redrive.
+    """
+    connect(kafka, CONNECT_S)
+    # Before the offsets are read: a redrive that was killed, or still runs, is cut off here.
+    with (
+        _told(kafka),
+        Publisher(kafka, _NAME, stop) as publisher,
+        closing(Letters(kafka, selection, say, stop)) as letters,
+    ):
+        topics: set[str] = set()
+        batch: list[Outgoing] = []
+        n_bytes, done = 0, 0
+
+        def publish() -> None:
+            nonlocal n_bytes, done
+            if batch:
+                _make_sure_of(kafka, topics, {each.topic for each in batch})
+                _publish(publisher, batch, letters)
+                done += len(batch)
+            batch.clear()
+            n_bytes = 0
+
+        for letter, fate in letters:
+            # Of the letters before this one: it is noted as seen to only after this.
+            if len(batch) >= kafka.batch_size or n_bytes >= _MAX_BATCH_BYTES:
+                publish()
+            if fate is Fate.LEFT:
+                batch.append(letter.put_back())
+                n_bytes += len(letter.letter.value)
+        publish()
+        if stop.is_set():
+            raise CommandError(f"stopped: {done:,} were put back; redrive again for the others")
+        return letters.tally
+
+
+@contextmanager
+def _told(kafka: KafkaSettings) -> Iterator[None]:
+    try:
+        yield
+    except KafkaException as error:
+        raise CommandError(f"{kafka.dead_letter_topic}: {reason_of(error)}") from error
+
+
+def _publish(publisher: Publisher, batch: list[Outgoing], letters: Letters) -> None:
+    try:
+        publisher.publish(batch, letters.positions(), letters.consumer.consumer_group_metadata())
+    except TooLargeError as error:
+        raise CommandError(f"raise max.message.bytes of that topic and redrive again: {error}") from error
+    except PublishError as error:
+        raise CommandError(f"broken off: {error}; redrive again, no letter is lost or doubled") from error
+
+
+def _make_sure_of(kafka: KafkaSettings, known: set[str], topics: set[str]) -> None:
+    """Of the topics: a nightly one may be gone meanwhile."""
+    for topic, error in create_topics(kafka, *sorted(topics - known)).items():
+        raise CommandError(f"the topic {topic} is absent and cannot be created: {reason_of(error)}")
+    known |= topics
