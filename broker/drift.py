@@ -157,6 +157,8 @@ def first_of_a_night(outcomes: Sequence[Outcome], stored: Mapping[str, Stored]) 
     first = []
     for outcome in sorted(outcomes, key=lambda each: each.alert.mjd):
         alert = outcome.alert
+        if alert.reason is not None:  # it may have no object
+            continue
         before = latest.get(alert.object_id)
         if before is None:
             before = float(stored[alert.object_id].epochs["mjd"].max(initial=-np.inf))

@@ -1,6 +1,10 @@
-"""Rows of photometry as they travel and rest: one packed row of 16 bytes for each (band, exposure) of an object."""
+"""Rows of photometry as they travel and rest: one packed row of 16 bytes for each (band, exposure) of an object.
 
-from collections.abc import Iterable
+A survey may keep rows of another form, of which these are made when they are read: see `Form`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +111,43 @@ def are_sound(rows: Epochs) -> bool:
     mjd, mag, magerr = rows["mjd"], rows["mag"], rows["magerr"]
     sound = (mjd > 0) & (mjd < _LAST_MJD) & (np.abs(mag) < _LARGEST_MAG) & (magerr > 0) & np.isfinite(magerr)
     return bool(np.all(sound & ((rows["flags"] & _BAND_MASK) < len(BANDS))))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a survey's photometry rests in the store."""
+
+    dtype: np.dtype[np.void]  # of a row; its times are `mjd`, as those of EPOCH
+    #: As `merge_into`, of rows of this form.
+    merge_into: Callable[[Epochs, Iterable[Epochs]], tuple[Epochs, Epochs]]
+    #: As `are_sound`.
+    are_sound: Callable[[Epochs], bool]
+    #: The light curve, sorted by band and time, that some merged rows make: a function of them alone. None: themselves.
+    epochs: Callable[[Epochs], Epochs] | None = None
+    #: Why an object is not classified whose epochs all are DIFFERENCE.
+    without_total: str = "no_counterpart"
+
+    def views(self, rows: Epochs, until: Floats) -> list[tuple[Epochs, int]]:
+        """The light curves of an object as of rising times, and how many of these times, one by one, each is for.
+
+        One may go on beyond its last time. Rows later than a time change nothing of what it was then.
+        """
+        if self.epochs is None:
+            return [(rows, until.size)]
+        found: list[tuple[Epochs, int]] = []
+        last = -np.inf
+        for time in until.tolist():
+            seen = self.epochs(rows[rows["mjd"] <= time])
+            if found and seen[seen["mjd"] <= last].tobytes() == found[-1][0].tobytes():
+                found[-1] = seen, found[-1][1] + 1
+            else:
+                found.append((seen, 1))
+            last = time
+        return found
+
+
+#: Rows of EPOCH themselves.
+MAGNITUDES = Form(EPOCH, merge_into, are_sound)
 
 
 def of_band(rows: Epochs, band: str) -> Epochs:

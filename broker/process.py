@@ -8,7 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve import features
-from starsieve.broker.epochs import BANDS, DIFFERENCE, SAME_EXPOSURE_DAYS, Epochs, band_numbers, merge_into, summaries
+from starsieve.broker.epochs import (
+    BANDS,
+    DIFFERENCE,
+    MAGNITUDES,
+    SAME_EXPOSURE_DAYS,
+    Epochs,
+    Form,
+    band_numbers,
+    summaries,
+)
 from starsieve.broker.store import Change, Stored
 from starsieve.broker.surveys import Alert
 from starsieve.features import Period
@@ -16,6 +25,8 @@ from starsieve.models.serving.classifier import MISSING_NUMBER, Classifier
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+
+NO_TOTAL = "no_total_magnitude"  # among what is dropped: stored epochs that have none
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class Outcome:
     bands: Sequence[Band]
     reason: str | None
     probabilities: Floats = field(default_factory=lambda: np.empty(0))
+    #: How many records of the packet are no epochs, by reason, and stored epochs without a total magnitude.
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def period(self) -> Period | None:
@@ -54,12 +67,14 @@ class _LightCurves:
     offsets: Integers  # light curve i is epochs[offsets[i]:offsets[i + 1]], in band BANDS[bands[i]]
     bands: Integers
     objects: Integers  # object j has the light curves objects[j] to objects[j + 1] - 1
+    untotalled: Mapping[int, Floats]  # when object j, if it is there, has epochs that have no total magnitude
 
 
 @dataclass(slots=True)
 class _Seen:
     """One alert's view of its object: the bands that have epochs by then, and what was found in each."""
 
+    untotalled: int
     bands: list[Band] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # of bands with enough epochs
     rows: list[int] = field(default_factory=list)  # those of the features that a classifier takes
@@ -72,28 +87,60 @@ def least_epochs(classifier: Classifier, setting: int | None) -> int:
 
 
 def process(
-    alerts: Sequence[Alert], stored: Mapping[str, Stored], classifier: Classifier, *, min_epochs: int
+    alerts: Sequence[Alert],
+    stored: Mapping[str, Stored],
+    classifier: Classifier,
+    *,
+    min_epochs: int,
+    min_epochs_together: int = 0,
+    form: Form = MAGNITUDES,
 ) -> tuple[list[Outcome], list[Change]]:
     """Classifies a batch of alerts, each from the epochs no later than its own.
 
     Args:
         alerts: in any order; several of one object share each other's photometry.
-        stored: what the store has of every object in the batch.
+        stored: what the store has of every object in the batch; one whose alert has a reason is none.
         classifier: the network of the alerts' survey.
         min_epochs: a band with fewer epochs has no features.
+        min_epochs_together: an object whose bands have fewer epochs, all in all, is not classified.
+        form: of the epochs of the alerts and of what is stored.
 
     Returns:
         One outcome for each alert, in order, and one change for each object.
     """
-    if not alerts:
-        return [], []
-    merged, new = _merge(alerts, stored)
-    curves = _light_curves(list(merged.values()))
+    asked = [alert for alert in alerts if alert.reason is None]
+    outcomes, changes = (
+        _process(asked, stored, classifier, min_epochs, min_epochs_together, form) if asked else ([], [])
+    )
+    answers = iter(outcomes)
+    return [
+        next(answers) if alert.reason is None else Outcome(alert, [], alert.reason, dropped=alert.dropped)
+        for alert in alerts
+    ], changes
+
+
+def _process(
+    alerts: Sequence[Alert],
+    stored: Mapping[str, Stored],
+    classifier: Classifier,
+    min_epochs: int,
+    min_epochs_together: int,
+    form: Form,
+) -> tuple[list[Outcome], list[Change]]:
+    merged, new = _merge(alerts, stored, form)
     number = {object_id: j for j, object_id in enumerate(merged)}
     owners, times = np.array([number[alert.object_id] for alert in alerts]), np.array([alert.mjd for alert in alerts])
     order = np.lexsort((times, owners))
-    views, asof = np.searchsorted(owners[order], np.arange(len(merged) + 1)), times[order] + SAME_EXPOSURE_DAYS
-    old_states = [stored[object_id].search_state for object_id in merged]
+    asof, ends = times[order] + SAME_EXPOSURE_DAYS, np.searchsorted(owners[order], np.arange(len(merged) + 1))
+    # An object whose light curve is another one as of a later time is several to the search.
+    seen_as = [
+        (object_id, epochs, n)
+        for (object_id, rows), of_object in zip(merged.items(), pairwise(ends.tolist()), strict=True)
+        for epochs, n in form.views(rows, asof[slice(*of_object)])
+    ]
+    curves = _light_curves([epochs for _, epochs, _ in seen_as])
+    views = np.append(0, np.cumsum([n for _, _, n in seen_as]))
+    old_states = [stored[object_id].search_state for object_id, _, _ in seen_as]
     found = features.update_many(
         old_states,
         curves.epochs["mjd"],
@@ -107,25 +154,32 @@ def process(
     )
     seen = _seen(curves, views, asof, found, classifier, min_epochs)
     of_alert = [seen[place] for place in np.argsort(order)]
-    outcomes = _classify(alerts, of_alert, np.hstack([found.features, found.profiles]), classifier)
-    moved = zip(new.items(), old_states, found.states, strict=True)
-    return outcomes, [Change(name, rows, state if state != old else None) for (name, rows), old, state in moved]
+    numbers = np.hstack([found.features, found.profiles])
+    reasons = [_reason(*each, min_epochs_together, form.without_total) for each in zip(alerts, of_alert, strict=True)]
+    outcomes = _classify(alerts, of_alert, reasons, numbers, classifier)
+    states = {object_id: state for (object_id, _, _), state in zip(seen_as, found.states, strict=True)}  # the last one
+    moved = ((name, rows, states[name], stored[name].search_state) for name, rows in new.items())
+    return outcomes, [Change(name, rows, state if state != old else None) for name, rows, state, old in moved]
 
 
-def _merge(alerts: Sequence[Alert], stored: Mapping[str, Stored]) -> tuple[dict[str, Epochs], dict[str, Epochs]]:
+def _merge(
+    alerts: Sequence[Alert], stored: Mapping[str, Stored], form: Form
+) -> tuple[dict[str, Epochs], dict[str, Epochs]]:
     """Each object's light curve of what was stored and what the batch brings, and those of its rows that are new."""
     arrived: dict[str, list[Epochs]] = {}
     for alert in alerts:
         arrived.setdefault(alert.object_id, []).append(alert.epochs)
     merged, new = {}, {}
     for object_id, parts in arrived.items():
-        merged[object_id], new[object_id] = merge_into(stored[object_id].epochs, parts)
+        merged[object_id], new[object_id] = form.merge_into(stored[object_id].epochs, parts)
     return merged, new
 
 
 def _light_curves(merged: Sequence[Epochs]) -> _LightCurves:
     rows, owner = np.concatenate(merged), np.repeat(np.arange(len(merged)), [rows.size for rows in merged])
     total = (rows["flags"] & DIFFERENCE) == 0
+    owners, starts = np.unique(owner[~total], return_index=True)
+    untotalled = dict(zip(owners.tolist(), np.split(rows["mjd"][~total], starts[1:]), strict=False))
     rows, owner = rows[total], owner[total]
     bands = band_numbers(rows)
     first = np.flatnonzero((np.diff(owner, prepend=-1) != 0) | (np.diff(bands, prepend=-1) != 0))
@@ -134,6 +188,7 @@ def _light_curves(merged: Sequence[Epochs]) -> _LightCurves:
         offsets=np.append(first, rows.size),
         bands=bands[first],
         objects=np.searchsorted(owner[first], np.arange(len(merged) + 1)),
+        untotalled=untotalled,
     )
 
 
@@ -152,7 +207,7 @@ def _seen(
         own = range(curves.objects[j], curves.objects[j + 1])
         counts = [summaries(curves.epochs[curves.offsets[i] : curves.offsets[i + 1]], asof[start:end]) for i in own]
         for view in range(start, end):
-            of_view = _Seen()
+            of_view = _Seen(int(np.count_nonzero(curves.untotalled[j] <= asof[view])) if j in curves.untotalled else 0)
             for i, of_band in zip(own, counts, strict=True):
                 n_epochs, n_forced, n_references = of_band[view - start]
                 reason, enough = found.reasons[row], n_epochs >= min_epochs
@@ -173,8 +228,13 @@ def _seen(
     return seen
 
 
-def _classify(alerts: Sequence[Alert], seen: Sequence[_Seen], numbers: Floats, classifier: Classifier) -> list[Outcome]:
-    reasons = [_reason(alert, of_alert) for alert, of_alert in zip(alerts, seen, strict=True)]
+def _classify(
+    alerts: Sequence[Alert],
+    seen: Sequence[_Seen],
+    reasons: Sequence[str | None],
+    numbers: Floats,
+    classifier: Classifier,
+) -> list[Outcome]:
     answered = [of_alert for of_alert, reason in zip(seen, reasons, strict=True) if reason is None]
     probabilities = classifier.classify(
         numbers[np.array([row for of_alert in answered for row in of_alert.rows], np.int64)],
@@ -183,15 +243,23 @@ def _classify(alerts: Sequence[Alert], seen: Sequence[_Seen], numbers: Floats, c
     )
     answers = iter(probabilities)
     return [
-        Outcome(alert, of_alert.bands, reason, next(answers) if reason is None else np.empty(0))
+        Outcome(
+            alert,
+            of_alert.bands,
+            reason,
+            next(answers) if reason is None else np.empty(0),
+            {**alert.dropped, NO_TOTAL: of_alert.untotalled} if of_alert.untotalled else alert.dropped,
+        )
         for alert, of_alert, reason in zip(alerts, seen, reasons, strict=True)
     ]
 
 
-def _reason(alert: Alert, seen: _Seen) -> str | None:
+def _reason(alert: Alert, seen: _Seen, min_epochs_together: int, without_total: str) -> str | None:
     """Why an alert cannot be classified, or None if it can."""
     if not seen.bands:
-        return "no_counterpart" if alert.epochs.size else "no_photometry"
+        return without_total if alert.epochs.size else "no_photometry"
+    if sum(band.epochs for band in seen.bands) < min_epochs_together:
+        return "too_few_epochs"
     if seen.rows:
         return None
     if MISSING_NUMBER not in seen.reasons and any(band.features is not None for band in seen.bands):

@@ -1,8 +1,8 @@
 """The Redis store: each object's photometry, and where its period search left off.
 
-An object has a list of chunks of rows (see `broker/chunks.py`), which is only ever appended to, and a search state.
-Workers that see one object at the same time need no lock: appending loses nothing, and reading sorts and deduplicates.
-Many chunks are now and then replaced by one that is compressed.
+An object has a list of chunks of rows (see `broker/chunks.py`; of what form, `broker/epochs.py`), which is only ever
+appended to, and a search state. Workers that see one object at the same time need no lock: appending loses nothing, and
+reading sorts and deduplicates. Many chunks are now and then replaced by one that is compressed.
 """
 
 import time
@@ -17,7 +17,7 @@ import structlog
 
 from starsieve.broker import telemetry
 from starsieve.broker.chunks import chunk_of, unpacked
-from starsieve.broker.epochs import EPOCH, Epochs, are_sound, merge
+from starsieve.broker.epochs import MAGNITUDES, Epochs, Form
 from starsieve.broker.redis_client import is_missing_right, is_wrong_type, risks
 
 log = structlog.get_logger()
@@ -40,7 +40,7 @@ PROBE, PROBE_S = "starsieve-check", 60  # an object that no survey has, and how 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the store has of one object: rows sorted and unique, and where its period search left off."""
+    """What the store has of one object: rows merged (see `Form`), and where its period search left off."""
 
     epochs: Epochs
     search_state: bytes | None = None
@@ -80,9 +80,10 @@ def needed_rights(survey: str) -> Iterator[None]:
 class LightCurves:
     """Light curves of one survey. Methods raise redis.RedisError when the store cannot be reached or refuses."""
 
-    def __init__(self, client: redis.Redis, survey: str, *, time_to_live_s: int) -> None:
+    def __init__(self, client: redis.Redis, survey: str, *, time_to_live_s: int, form: Form = MAGNITUDES) -> None:
         self._redis = client
         self._survey = survey
+        self._form = form
         self._time_to_live_s = time_to_live_s
 
     def check(self) -> None:
@@ -90,7 +91,7 @@ class LightCurves:
 
         Raises redis.RedisError where one is refused: the worker must not find out with alerts in its hands.
         """
-        row = np.zeros(1, EPOCH)
+        row = np.zeros(1, self._form.dtype)
         probe = Stored(row, None, [row.tobytes()] * (_MAX_CHUNKS + 1))
         with needed_rights(self._survey):
             self.write([Change(PROBE, row, b"state")], {PROBE: probe}, time_to_live_s=PROBE_S)
@@ -113,12 +114,13 @@ class LightCurves:
             if is_wrong_type(state):
                 state = None  # noqa: PLW2901 - the next one replaces whatever is there
             self._raise_first([state, *([] if is_wrong_type(chunks) else [chunks])])
-            rows = None if is_wrong_type(chunks) else _rows_of(chunks)
+            rows = None if is_wrong_type(chunks) else self._rows_of(chunks)
+            nothing = np.empty(0, self._form.dtype)
             if rows is None:
                 key = self._epochs_key(object_id)
-                stored[object_id] = Stored(np.empty(0, EPOCH), unreadable=f"{key} is no list of our rows: delete it")
+                stored[object_id] = Stored(nothing, unreadable=f"{key} is no list of our rows: delete it")
             else:
-                stored[object_id] = Stored(merge([rows]), state, chunks)
+                stored[object_id] = Stored(self._form.merge_into(nothing, [rows])[0], state, chunks)
         return stored
 
     def write(
@@ -198,21 +200,21 @@ class LightCurves:
             if isinstance(answer, Exception):
                 raise answer
 
+    def _rows_of(self, chunks: Sequence[bytes]) -> Epochs | None:
+        """The rows of a list; None if somebody else has written what cannot be rows of ours."""
+        dtype = self._form.dtype
+        try:
+            rows = np.frombuffer(b"".join([unpacked(chunk, dtype.itemsize) for chunk in chunks]), dtype)
+        except ValueError:
+            return None
+        return rows if self._form.are_sound(rows) else None
+
     # The braces make Redis Cluster keep an object's keys on one node.
     def _epochs_key(self, object_id: str) -> str:
         return f"{{{self._survey}:{object_id}}}:epochs"
 
     def _search_key(self, object_id: str) -> str:
         return f"{{{self._survey}:{object_id}}}:search"
-
-
-def _rows_of(chunks: Sequence[bytes]) -> Epochs | None:
-    """The rows of a list; None if somebody else has written what cannot be rows of ours."""
-    try:
-        rows = np.frombuffer(b"".join([unpacked(chunk, EPOCH.itemsize) for chunk in chunks]), EPOCH)
-    except ValueError:
-        return None
-    return rows if are_sound(rows) else None
 
 
 def _parts(answer: bytes | list[bytes]) -> list[bytes]:

@@ -1,6 +1,7 @@
 """What an alert is, whatever survey sent it, and what is wrong with one that cannot be used."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from starsieve.broker.epochs import Epochs
 
@@ -18,7 +19,11 @@ class Alert:
     mjd: float
     ra: float
     dec: float
-    epochs: Epochs
+    epochs: Epochs  # rows of the survey's `Form`
+    #: How many records of the packet are no epochs, by reason.
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    #: Why this alert is not to be classified, whatever its object's light curve; then it has no epochs.
+    reason: str | None = None
 
 
 _MAX_DETAIL = 500  # characters; it travels in a header

@@ -189,3 +189,12 @@ def test_difference_magnitudes_are_never_mixed_in(classifier: Classifier) -> Non
     (expected,) = run([alert(total, mjd=float(difference["mjd"].max()))], None, classifier)
     assert outcome.bands[0].epochs == 40
     np.testing.assert_array_equal(outcome.probabilities, expected.probabilities)
+
+
+def test_bands_together_may_need_more_epochs(classifier: Classifier) -> None:
+    both = alert(merge([light_curve(30), light_curve(25, "r", seed=2)]))
+    nothing = {"star": Stored(np.empty(0, EPOCH))}
+    (enough,), _ = process([both], nothing, classifier, min_epochs=20, min_epochs_together=55)
+    (too_few,), _ = process([both], nothing, classifier, min_epochs=20, min_epochs_together=56)
+    assert (enough.reason, too_few.reason) == (None, "too_few_epochs")
+    assert [band.epochs for band in too_few.bands] == [30, 25]
