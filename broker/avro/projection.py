@@ -61,6 +61,10 @@ class Projection:
                 values += columns.n_values
                 yield columns
 
+    def record(self, schema: bytes, data: bytes) -> Iterator[Columns]:
+        """The wanted columns of the one record that these bytes are, without a container; raises AlertError."""
+        return read_block(self._program(schema), data, 1, MAX_VALUES)
+
     def _header(self, packet: bytes) -> tuple[Header, Program]:
         """A packet's header: mostly the same bytes as the last one's, and to compare them takes no time."""
         for head, header, program in self._recent:

@@ -12,7 +12,8 @@ from starsieve.features.photometry import MJD0
 FIRST_MJD, LAST_MJD = 47892, 73459
 _DAY_S = 86400.0
 _LIGHT_S_PER_AU = 499.004784
-# TT - TAI (32.184 s) + TAI - UTC (37 s since 2017, none announced since). TDB - TT stays below 2 ms.
+TAI_MINUS_UTC_S = 37.0  # since 2017; no leap second has been announced since
+# With TT - TAI, 32.184 s. TDB - TT stays below 2 ms.
 TDB_MINUS_UTC_S = 69.184
 # Days (TDB, MJD), and the Earth's barycentric positions on them (au), computed a year at a time when it is asked for:
 # 10 ms, where all of them take 0.7 s.

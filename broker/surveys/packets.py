@@ -1,10 +1,12 @@
 """From the bytes of one message to its alerts, for every survey."""
 
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from starsieve.broker.avro.program import Wanted, compiled
 from starsieve.broker.avro.projection import Columns, Projection, read_block
-from starsieve.broker.surveys import Alert, AlertError, ztf
+from starsieve.broker.epochs import Form
+from starsieve.broker.surveys import Alert, AlertError, lsst, ztf
 
 
 class Survey(Protocol):
@@ -12,30 +14,59 @@ class Survey(Protocol):
 
     #: What is read of a packet.
     WANTED: Wanted
+    #: How its photometry is stored.
+    FORM: Form
 
-    def alert(self, columns: Columns) -> Alert:
-        """The alert of that; raises AlertError."""
+    def alert(self, columns: Columns, min_reliability: float) -> Alert:
+        """The alert of that, without detections whose score is lower; raises AlertError."""
+
+    def schema_of(self, schema_id: int) -> bytes | None:
+        """The writer's schema of a frame, None where only a registry can know it; raises AlertError."""
 
     def warm_up(self) -> None:
         """Compiles the kernels, or loads them compiled."""
 
 
 #: To add a survey: its module, and its line here.
-SURVEYS: dict[str, Survey] = {"ztf": ztf}
+SURVEYS: dict[str, Survey] = {"ztf": ztf, "lsst": lsst}
 _PROJECTIONS = {name: Projection(survey.WANTED) for name, survey in SURVEYS.items()}
 
+# https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+_FRAME, _FRAME_BYTES = b"\x00", 5
 
-def decode(packet: bytes, survey: str) -> list[Alert | AlertError]:
-    """One Alert, or the error that it has, for each record of a packet; what it raises is not the packet's fault."""
+
+#: Gives the schema with a number, as JSON; raises AlertError.
+Registry = Callable[[int], bytes]
+
+
+def decode(
+    packet: bytes, survey: str, *, min_reliability: float = 0.0, registry: Registry | None = None
+) -> list[Alert | AlertError]:
+    """One Alert, or the error that it has, for each record of a packet; what it raises is not the packet's fault.
+
+    The registry is asked for the schemas of frames that are not known ahead.
+    """
     try:
-        return [_alert(columns, SURVEYS[survey]) for columns in _PROJECTIONS[survey].records(packet)]
+        return [_alert(columns, SURVEYS[survey], min_reliability) for columns in _records(packet, survey, registry)]
     except AlertError as error:
         return [error]
 
 
-def _alert(columns: Columns, survey: Survey) -> Alert | AlertError:
+def _records(packet: bytes, survey: str, registry: Registry | None) -> Iterator[Columns]:
+    if not packet.startswith(_FRAME) or len(packet) < _FRAME_BYTES:
+        return _PROJECTIONS[survey].records(packet)
+    schema_id = int.from_bytes(packet[1:_FRAME_BYTES], "big")
+    schema = SURVEYS[survey].schema_of(schema_id)
+    if schema is None:
+        if registry is None:
+            raise AlertError("unknown_schema", f"{schema_id} is not known ahead, and no schema_registry is set to ask")
+        schema = registry(schema_id)
+    return _PROJECTIONS[survey].record(schema, packet[_FRAME_BYTES:])
+
+
+def _alert(columns: Columns, survey: Survey, min_reliability: float) -> Alert | AlertError:
     try:
-        return survey.alert(columns)
+        return survey.alert(columns, min_reliability)
     except AlertError as error:
         return error
 

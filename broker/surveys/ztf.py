@@ -15,7 +15,7 @@ import numpy as np
 from starsieve.broker.avro.program import Wanted
 from starsieve.broker.avro.projection import Columns
 from starsieve.broker.avro.walk import FIRST, MISSING, N_ROWS
-from starsieve.broker.epochs import BANDS, EPOCH, Epochs, merge, on_grid, packed
+from starsieve.broker.epochs import BANDS, EPOCH, MAGNITUDES, Epochs, merge, on_grid, packed
 from starsieve.broker.surveys import Alert, AlertError
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, barycentric
 from starsieve.features.jit import Bytes, Floats, Integers, exact
@@ -63,6 +63,8 @@ WANTED: Wanted = {
     "prv_candidates": _DETECTION,
     "fp_hists": _FORCED,
 }
+#: How its photometry is stored.
+FORM = MAGNITUDES
 # Numbers of its tables and columns.
 PACKET, CANDIDATE, DETECTIONS, FORCED = range(4)
 OBJECT_ID, PACKET_CANDID = range(2)
@@ -79,8 +81,8 @@ _NEEDED = {
 }
 
 
-def alert(columns: Columns) -> Alert:
-    """The alert of one packet.
+def alert(columns: Columns, min_reliability: float = MIN_REAL_BOGUS) -> Alert:
+    """The alert of one packet; detections whose real-bogus score is lower than this, or MIN_REAL_BOGUS, do not count.
 
     Raises:
         AlertError: `not_ztf` (a field that all ZTF packets have is absent, or of another type) or `absurd_value`.
@@ -93,7 +95,7 @@ def alert(columns: Columns) -> Alert:
     candidate = cells.view(np.float64).tolist()
     object_id, alert_id = _identity(columns, cells)
     _check(object_id, alert_id, int(cells[FID]), candidate, columns.rows[DETECTIONS:, N_ROWS].tolist())
-    mjd, epochs = _photometry(columns)
+    mjd, epochs = _photometry(columns, max(min_reliability, MIN_REAL_BOGUS))
     return Alert(
         survey="ztf",
         alert_id=alert_id,
@@ -106,13 +108,18 @@ def alert(columns: Columns) -> Alert:
     )
 
 
+def schema_of(schema_id: int) -> bytes | None:
+    """ZTF sends containers, and no frames."""
+    raise AlertError("not_avro", f"a frame, of the schema {schema_id}, instead of a container")
+
+
 def warm_up() -> None:
     """Compiles the kernels, or loads them compiled, by a packet of zeros."""
     widths = [len(table) for table in WANTED.values()]
     firsts = np.cumsum([0, *widths])
     rows = np.array([[first, 1, first] for first in firsts[:-1].tolist()])
     columns = Columns(np.frombuffer(b"0", np.uint8), np.zeros(firsts[-1], np.int64), rows, frozenset(), 0)
-    merge([_photometry(columns)[1]])
+    merge([_photometry(columns, MIN_REAL_BOGUS)[1]])
 
 
 @lru_cache(maxsize=64)
@@ -150,11 +157,11 @@ def _check(object_id: str, alert_id: int, fid: int, candidate: list[float], hist
         raise AlertError("absurd_value", ", ".join(f"{name} = {value!r}" for name, value in absurd.items()))
 
 
-def _photometry(columns: Columns) -> tuple[float, Epochs]:
+def _photometry(columns: Columns, min_reliability: float) -> tuple[float, Epochs]:
     """The alert's barycentric time, and all usable measurements."""
     images, image_of = _reference_images(columns.cells, columns.rows)
     hashes = np.array([_hash(*image) for image in images.tolist()])
-    places, light, flags = _measured(columns.block, columns.cells, columns.rows, hashes[image_of])
+    places, light, flags = _measured(columns.block, columns.cells, columns.rows, hashes[image_of], min_reliability)
     mjd = barycentric(*places)
     epochs = np.empty(flags.size, EPOCH)
     epochs["mjd"], epochs["flags"] = on_grid(mjd[1:]), flags
@@ -206,12 +213,15 @@ def _reference_images(cells: Integers, rows: Integers) -> tuple[Integers, Intege
 
 
 @exact
-def _measured(block: Bytes, cells: Integers, rows: Integers, hashes: Integers) -> tuple[Floats, Floats, Integers]:
+def _measured(
+    block: Bytes, cells: Integers, rows: Integers, hashes: Integers, min_reliability: float
+) -> tuple[Floats, Floats, Integers]:
     """Usable measurements.
 
     Args:
         block, cells, rows: see `Columns`.
         hashes: of each row's reference image.
+        min_reliability: the real-bogus score of the least detection that counts.
 
     Returns:
         Geocentric times (UTC, MJD), ra and dec, shape (3, 1 + n), the alert's own in front; magnitudes and errors,
@@ -227,7 +237,9 @@ def _measured(block: Bytes, cells: Integers, rows: Integers, hashes: Integers) -
     n = 0
     for row, at in enumerate(starts):
         is_forced = row >= n_detections
-        mag, magerr, is_difference = _forced(block, cells, at) if is_forced else _detection(block, cells, at)
+        mag, magerr, is_difference = (
+            _forced(block, cells, at) if is_forced else _detection(block, cells, at, min_reliability)
+        )
         mjd = numbers[at + JD] - MJD0 + HALF_EXPOSURE_DAYS
         # The reference source's position, where there is one, is the same in every packet; the detection's own is not.
         ra, dec = _number(numbers[at + RANR]), _number(numbers[at + DECNR])
@@ -251,14 +263,14 @@ def _measured(block: Bytes, cells: Integers, rows: Integers, hashes: Integers) -
 
 
 @exact
-def _detection(block: Bytes, cells: Integers, at: int) -> tuple[float, float, bool]:
+def _detection(block: Bytes, cells: Integers, at: int, min_reliability: float) -> tuple[float, float, bool]:
     """Total magnitude of a detection, its error, and whether it is of the difference only; NaN if there is none."""
     numbers = cells.view(np.float64)
     magpsf, sigmapsf = _number(numbers[at + MAGPSF]), _number(numbers[at + SIGMAPSF])
     magnr, distance = _number(numbers[at + MAGNR]), _number(numbers[at + DISTNR]) * PIXEL_ARCSEC
     word = _word(block, cells[at + ISDIFFPOS])
     sign = int(word in _POSITIVE) - int(word in _NEGATIVE)
-    bogus = _number(numbers[at + RB]) < MIN_REAL_BOGUS
+    bogus = _number(numbers[at + RB]) < min_reliability
     if sign == 0 or bogus or not (MIN_MAG < magpsf < MAX_MAG and sigmapsf > 0):
         return np.nan, np.nan, False
     if _is_counterpart(distance, magnr):
