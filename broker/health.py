@@ -17,7 +17,15 @@ from prometheus_client.exposition import ThreadingWSGIServer
 
 log = structlog.get_logger()
 
-REASONS = ("not_joined", "no_network", "store_away", "kafka_away", "transactions_failing", "refused_credentials")
+REASONS = (
+    "not_joined",
+    "no_network",
+    "store_away",
+    "kafka_away",
+    "registry_away",
+    "transactions_failing",
+    "refused_credentials",
+)
 
 STUCK_AFTER_S = 300.0  # compiling all kernels, the longest that a worker is busy, takes 48 s (docs/performance.md)
 _FAILING_AFTER = 3  # aborted transactions in a row; a rebalance or a restarted broker costs one
@@ -34,6 +42,7 @@ class Health:
     network: bool = False  # is loaded
     store: bool = False  # answered the last call
     kafka: bool = False  # some broker is there
+    registry: bool = True  # of schemas: has answered, or was not asked yet
     refused: bool = False  # Kafka or Redis does not take our credentials, or denies a right
     aborted_in_a_row: int = 0  # transactions
     progress_s: float = field(default_factory=time.monotonic)
@@ -47,6 +56,11 @@ class Health:
         self.alive()
         self.kafka = False
 
+    def waits_for_registry(self, _error: BaseException) -> None:
+        """The schema registry does not answer."""
+        self.alive()
+        self.registry = False
+
     def transaction(self, *, committed: bool) -> None:
         """Remembers how a transaction has ended."""
         self.aborted_in_a_row = 0 if committed else self.aborted_in_a_row + 1
@@ -59,6 +73,7 @@ def not_ready(health: Health) -> list[str]:
         not health.network,
         not health.store,
         not health.kafka,
+        not health.registry,
         health.aborted_in_a_row >= _FAILING_AFTER,
         health.refused,
     )

@@ -16,10 +16,11 @@ from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
 from starsieve.broker.process import Outcome, least_epochs, process
+from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
 from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.packets import decode
+from starsieve.broker.surveys.packets import SURVEYS, decode
 from starsieve.broker.telemetry import stage
 from starsieve.models.serving.classifier import Classifier
 
@@ -55,12 +56,14 @@ class Pipeline:
         classifier: Classifier,
         patience: Patience,
         drift: Drift,
+        registry: SchemaRegistry | None = None,
     ) -> None:
         self._settings = settings
         self._light_curves = light_curves
         self.classifier = classifier
         self._patience = patience
         self._drift = drift
+        self._registry = registry
         self._encode = ENCODERS[settings.output_format]
         self._blame = Blame()
 
@@ -70,12 +73,13 @@ class Pipeline:
         Raises:
             WorkerError: the process is at fault, not one alert.
             redis.RedisError: the store does not answer, or refuses.
+            RegistryAway: the schema registry does not answer, and the worker was told to stop.
         """
         try:
             with stage("decode"):
                 inputs = [each for message in messages for each in self._decode(message)]
             outgoing = self._classify(inputs, ingested_ms)
-        except redis.RedisError:
+        except (redis.RedisError, RegistryAway):
             raise
         except Exception:
             log.exception("unexpected_error", messages=len(messages))
@@ -92,6 +96,8 @@ class Pipeline:
         for message in messages:
             try:
                 inputs = self._decode(message)
+            except RegistryAway:
+                raise
             except Exception as error:
                 self._blame.fails(message.position, error)
                 failed = error
@@ -116,7 +122,10 @@ class Pipeline:
     def _decode(self, message: Incoming) -> list[Input]:
         if message.headers_error is not None:
             return [Input(message, 0, AlertError("unreadable_headers", message.headers_error))]
-        contents = decode(message.value, self._settings.survey)
+        settings = self._settings
+        contents = decode(
+            message.value, settings.survey, min_reliability=settings.min_reliability, registry=self._registry
+        )
         inputs = [Input(message, record, content, len(contents)) for record, content in enumerate(contents)]
         wanted = records_to_answer(message.headers)
         if wanted is None or max(wanted) >= len(contents):  # what is wrong with the whole message has the number 0
@@ -124,7 +133,8 @@ class Pipeline:
         return [each for each in inputs if each.record in wanted]
 
     def _classify(self, inputs: Sequence[Input], ingested_ms: int) -> list[Outgoing]:
-        wanted = [each.content.object_id for each in inputs if isinstance(each.content, Alert)]
+        alerts = [each.content for each in inputs if isinstance(each.content, Alert)]
+        wanted = [alert.object_id for alert in alerts if alert.reason is None]
         with stage("read"):
             stored = self._patience(lambda: self._light_curves.read(wanted))
         good: list[tuple[Input, Alert]] = []
@@ -132,14 +142,21 @@ class Pipeline:
         for each in inputs:
             if isinstance(each.content, AlertError):
                 bad.append(each)
-            elif (problem := stored[each.content.object_id].unreadable) is not None:
+            elif each.content.reason is None and (problem := stored[each.content.object_id].unreadable) is not None:
                 bad.append(replace(each, content=AlertError("unreadable_store", problem)))
             else:
                 good.append((each, each.content))
         alerts = [alert for _, alert in good]
         with stage("process"):
             min_epochs = least_epochs(self.classifier, self._settings.min_epochs)
-            outcomes, changes = process(alerts, stored, self.classifier, min_epochs=min_epochs)
+            outcomes, changes = process(
+                alerts,
+                stored,
+                self.classifier,
+                min_epochs=min_epochs,
+                min_epochs_together=self._settings.min_epochs_together,
+                form=SURVEYS[self._settings.survey].FORM,
+            )
         _tell_of_searches(outcomes)
         with stage("encode"):
             answers = [
@@ -156,7 +173,7 @@ class Pipeline:
         provenance = Provenance(key, published_ms, ingested_ms, _now_ms())
         return Outgoing(
             self._settings.kafka.output_topic,
-            outcome.alert.object_id.encode(),
+            outcome.alert.object_id.encode() or None,
             self._encode(outcome, self.classifier, provenance),
             [
                 *headers(outcome, self.classifier),

@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -60,8 +61,8 @@ RESERVED_OPTIONS = {
 _MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's default
 # Settings whose wrong value may be repeated; the others may hold passwords, and so may settings that do not exist.
 _SHOWN = {
-    *((name,) for name in ("survey", "min_epochs", "output_format", "worker")),
-    *((name,) for name in ("metrics_port", "metrics_address", "log_format", "log_level")),
+    *((name,) for name in ("survey", "min_epochs", "min_epochs_together", "output_format", "worker")),
+    *((name,) for name in ("min_reliability", "metrics_port", "metrics_address", "log_format", "log_level")),
     *(("kafka", name) for name in ("bootstrap_servers", "batch_size", "group", "output_topic", "dead_letter_topic")),
     ("redis", "time_to_live_days"),
 }
@@ -142,7 +143,11 @@ class Settings(BaseSettings):
 
     survey: str = "ztf"
     min_epochs: int | None = Field(None, ge=7)  # None: as many as the network was trained with
+    min_epochs_together: int = Field(0, ge=0)  # of all bands of an object
+    min_reliability: float = Field(0.0, ge=0, le=1)  # of a detection's real-bogus score; surveys may ask for more
     output_format: Text = "starsieve"  # one of broker/outputs
+    #: Address of a Confluent schema registry, for frames of schemas that are not known ahead.
+    schema_registry: Text | None = None
     #: Folder of networks beside those of the package, or an address of fsspec: see `models/serving/networks.py`.
     networks: Text | None = None
     #: Names this worker among those of its group. The same after a restart, it lets Kafka end its predecessor's open
@@ -154,6 +159,14 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
+
+    @field_validator("schema_registry")
+    @classmethod
+    def _is_registry(cls, address: str | None) -> str | None:
+        parts = urlsplit(address or "")
+        if address is not None and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0):
+            raise ValueError("is no address that starts with http:// or https:// (TLS)")
+        return address
 
     @classmethod
     def settings_customise_sources(

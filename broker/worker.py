@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import redis
@@ -27,6 +27,7 @@ from starsieve.broker.pipeline import Pipeline
 from starsieve.broker.redis_client import StoreError
 from starsieve.broker.redis_client import connect as connect_store
 from starsieve.broker.retries import until_stopped
+from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings, SettingsError
 from starsieve.broker.store import LightCurves
 from starsieve.broker.surveys import AlertError
@@ -62,7 +63,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
         except redis.RedisError as error:
             if not stop.is_set():  # else told to stop while a server was away: what was at hand is done again
                 raise StoreError(f"redis: {error}") from error
-        except (KafkaException, KafkaAway):
+        except (KafkaException, KafkaAway, RegistryAway):
             if not stop.is_set():
                 raise
         finally:
@@ -81,13 +82,19 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
         classifier = network()
         _check_epochs(settings, classifier)
         health.network = True
-        light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
+        light_curves = LightCurves(
+            client,
+            settings.survey,
+            time_to_live_s=settings.redis.time_to_live_days * 86400,
+            form=SURVEYS[settings.survey].FORM,
+        )
         patience = StorePatience(stop, health)
         window = Window(client, settings.survey)
         patience(light_curves.check)
         patience(window.check)
         drift = Drift(window)
-        pipeline = Pipeline(settings, light_curves, classifier, patience, drift)
+        schemas = _schema_registry(settings, stop, health)
+        pipeline = Pipeline(settings, light_curves, classifier, patience, drift, schemas)
         for attempt in until_stopped(stop, lambda error: isinstance(error, KafkaAway), "kafka", health.waits_for_kafka):
             with attempt:
                 connect(settings.kafka)
@@ -104,12 +111,31 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             Worker(settings, consumer, publisher, pipeline, network, patience, health, drift, stop).run()
 
 
+def _schema_registry(settings: Settings, stop: threading.Event, health: Health) -> SchemaRegistry | None:
+    """The schema registry, which is waited for as Kafka and Redis are."""
+    if settings.schema_registry is None:
+        return None
+    waiting = until_stopped(
+        stop, lambda error: isinstance(error, RegistryAway), "schema registry", health.waits_for_registry
+    )
+
+    def wait(call: Callable[[], bytes]) -> bytes:
+        answer = waiting(call)
+        health.registry = True
+        return answer
+
+    return SchemaRegistry(settings.schema_registry, wait)
+
+
 def _check(settings: Settings) -> None:
     """Refuses what depends on the surveys, networks and outputs that there are."""
     survey = settings.survey
-    if survey not in SURVEYS or (survey not in registry.surveys() and settings.networks is None):
-        known = [each for each in registry.surveys() if each in SURVEYS]
-        raise SettingsError(f"survey: {survey!r} has no reader of packets, or no network; there are {', '.join(known)}")
+    if survey not in SURVEYS:
+        raise SettingsError(f"survey: {survey!r} has no reader of packets; there are {', '.join(SURVEYS)}")
+    if survey not in registry.surveys() and settings.networks is None:
+        raise SettingsError(
+            f"survey: no network of {survey!r} comes with starsieve: give a folder that has one in `networks`"
+        )
     if settings.output_format not in ENCODERS:
         raise SettingsError(f"output_format: {settings.output_format!r} is none of {', '.join(ENCODERS)}")
 

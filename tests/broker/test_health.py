@@ -26,10 +26,10 @@ def get(port: int, path: str, host: str = "127.0.0.1") -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-@given(st.lists(st.booleans(), min_size=6, max_size=6))
+@given(st.lists(st.booleans(), min_size=7, max_size=7))
 def test_each_reason_is_told_if_and_only_if_it_holds(unmet: list[bool]) -> None:
-    not_joined, no_network, store, kafka, failing, refused = unmet
-    health = Health(not not_joined, not no_network, not store, not kafka, refused, 3 if failing else 2)
+    not_joined, no_network, store, kafka, registry, failing, refused = unmet
+    health = Health(not not_joined, not no_network, not store, not kafka, not registry, refused, 3 if failing else 2)
     assert not_ready(health) == [reason for reason, holds in zip(REASONS, unmet, strict=True) if holds]
 
 

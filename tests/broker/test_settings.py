@@ -47,6 +47,9 @@ def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monke
         (f"a = {'[' * 5000}", "starsieve.toml", "TOML"),
         ('[kafka]\ntopics = ["^.*"]', "kafka", "starsieve_classifications"),
         ('[kafka]\nbootstrap_servers = ""', "kafka.bootstrap_servers", "''"),
+        ('schema_registry = "registry:8081"', "schema_registry", "https://"),
+        ('schema_registry = "http://registry:port"', "schema_registry", "ort"),
+        ("min_reliability = 2", "min_reliability", "2"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_it_got(tmp_path: Path, toml: str, named: str, got: str) -> None:

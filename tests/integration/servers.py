@@ -85,7 +85,7 @@ class RedisWithTls(Server):
     def __init__(self, folder: Path) -> None:
         if (binary := shutil.which("redis-server")) is None:
             raise Unavailable("Redis with TLS needs redis-server: apt-get install redis-server")
-        certificate, key = _certificate(folder)
+        certificate, key = certificate_of_its_own(folder)
         port = free_port()
         self.address = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={certificate}"
         tls = ["--tls-port", str(port), "--tls-cert-file", certificate, "--tls-key-file", key]
@@ -140,7 +140,7 @@ class SecuredKafka(Kafka):
         properties["listeners"] += more
         properties["advertised.listeners"] += more
         properties["listener.security.protocol.map"] += ",SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL"
-        self.certificate, key = _certificate(folder)
+        self.certificate, key = certificate_of_its_own(folder)
         (keystore := folder / "keystore.pem").write_text(key.read_text() + self.certificate.read_text())
         users = " ".join(f'user_{name}="{password}"' for name, password in self.PASSWORDS.items())
         modules, listener = "org.apache.kafka.common.security", "listener.name.sasl_plaintext"
@@ -277,7 +277,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def certificate_of_its_own(folder: Path) -> tuple[Path, Path]:
     """A certificate of 127.0.0.1 that is its own authority, and its key."""
     if (openssl := shutil.which("openssl")) is None:
         raise Unavailable("servers with TLS need openssl: apt-get install openssl")
