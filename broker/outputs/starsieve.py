@@ -46,6 +46,7 @@ def record_of(outcome: Outcome, classifier: Classifier, provenance: Provenance) 
         "classifications": classification_records(outcome, classifier),
         "period": outcome.period and _period(outcome.period),
         "bands": [_band(band) for band in outcome.bands],
+        "dropped": dict(outcome.dropped),
         "brokerName": BROKER_NAME,
         "brokerVersion": BROKER_VERSION,
         "classifierName": classifier.name,

@@ -6,7 +6,6 @@ from typing import Literal
 import typer
 from rich.console import Console
 
-from starsieve.broker.process import least_epochs
 from starsieve.broker.redis_client import connect, store_errors
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves
@@ -29,8 +28,9 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
     """
     if plot is not None:
         check_picture(plot)
+    kept, time_to_live_s = one_object.form_of(settings.survey), settings.redis.time_to_live_days * 86400
     with connect(settings.redis.url.get_secret_value()) as client:
-        light_curves = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
+        light_curves = LightCurves(client, settings.survey, time_to_live_s=time_to_live_s, form=kept)
         found = one_object.find(light_curves, settings.survey, object_id)
     if form == "csv":
         typer.echo(one_object.as_csv(found.epochs), nl=False)
@@ -38,8 +38,7 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
             return
     classifier = one_object.network_in_use(settings)
     warm_up()
-    min_epochs = least_epochs(classifier, settings.min_epochs)
-    (outcome,) = found.as_of([one_object.last_mjd(found.epochs)], classifier, min_epochs)
+    (outcome,) = found.as_of([one_object.last_mjd(found.epochs)], classifier, settings)
     if form == "json":
         typer.echo(one_object.as_json(found, outcome, classifier))
     elif form == "text":
@@ -47,7 +46,7 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
     if plot is not None:
         from starsieve.broker.tools import object_plot  # noqa: PLC0415 - an extra
 
-        over_time = one_object.history(found, classifier, min_epochs)
+        over_time = one_object.history(found, classifier, settings)
         object_plot.draw(plot, found, outcome, classifier, *over_time)
         typer.echo(f"picture: {plot}", err=True)
 

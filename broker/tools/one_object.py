@@ -15,9 +15,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from starsieve.broker.epochs import BANDS, DIFFERENCE, FORCED, Epochs, columns, n_references, of_band
+from starsieve.broker.epochs import BANDS, DIFFERENCE, FORCED, Epochs, Form, columns, n_references, of_band
 from starsieve.broker.outputs.message import classification_records, classifications, status
-from starsieve.broker.process import Outcome, process
+from starsieve.broker.process import Outcome, least_epochs, process
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves, Stored
 from starsieve.broker.surveys import Alert
@@ -48,14 +48,29 @@ class Found:
 
     @property
     def epochs(self) -> Epochs:
-        """All rows, sorted by band and time."""
-        return self.stored.epochs
+        """The light curve as of its last epoch, sorted by band and time."""
+        ((epochs, _),) = SURVEYS[self.survey].FORM.views(self.stored.epochs, np.array([np.inf]))
+        return epochs
 
-    def as_of(self, mjd: Sequence[float], classifier: Classifier, min_epochs: int) -> list[Outcome]:
+    def as_of(self, mjd: Sequence[float], classifier: Classifier, settings: Settings) -> list[Outcome]:
         """What a worker would answer to alerts of these times, from the epochs that are stored now."""
-        known = self.epochs[:1]  # an alert without any epoch would be one without photometry
+        known = self.stored.epochs[:1]  # an alert without any epoch would be one without photometry
         alerts = [Alert(self.survey, 0, self.object_id, 0, time, float("nan"), float("nan"), known) for time in mjd]
-        return process(alerts, {self.object_id: self.stored}, classifier, min_epochs=min_epochs)[0]
+        return process(
+            alerts,
+            {self.object_id: self.stored},
+            classifier,
+            min_epochs=least_epochs(classifier, settings.min_epochs),
+            min_epochs_together=settings.min_epochs_together,
+            form=SURVEYS[self.survey].FORM,
+        )[0]
+
+
+def form_of(survey: str) -> Form:
+    """How a survey's photometry is stored; raises UsageError where it has no reader."""
+    if survey not in SURVEYS:
+        raise UsageError(f"survey: {survey!r} is none of {', '.join(SURVEYS)}")
+    return SURVEYS[survey].FORM
 
 
 def find(light_curves: LightCurves, survey: str, object_id: str) -> Found:
@@ -65,8 +80,6 @@ def find(light_curves: LightCurves, survey: str, object_id: str) -> Found:
         ObjectError: nothing is, or something that is not starsieve's.
         redis.RedisError: the store does not answer, or refuses.
     """
-    if survey not in SURVEYS:
-        raise UsageError(f"survey: {survey!r} is none of {', '.join(SURVEYS)}")
     if not object_id.isascii():
         raise UsageError(f"no survey has an object {object_id!a}")
     held = light_curves.holds(object_id)
@@ -91,12 +104,14 @@ def last_mjd(epochs: Epochs) -> float:
     return float(epochs["mjd"].max())
 
 
-def history(found: Found, classifier: Classifier, min_epochs: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def history(
+    found: Found, classifier: Classifier, settings: Settings
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Times (k,), and the class probabilities (k, classes) as of each: NaN where an alert would not be classified."""
     times = np.unique(found.epochs["mjd"])
     chosen = times[np.unique(np.linspace(0, times.size - 1, MOMENTS).astype(int))]
     rows = np.full((chosen.size, len(classifier.classes)), np.nan)
-    for row, outcome in zip(rows, found.as_of(chosen.tolist(), classifier, min_epochs), strict=True):
+    for row, outcome in zip(rows, found.as_of(chosen.tolist(), classifier, settings), strict=True):
         if outcome.reason is None:
             row[:] = outcome.probabilities
     return chosen, rows

@@ -17,9 +17,12 @@ from starsieve.broker.epochs import EPOCH, Epochs, flags, merge
 from starsieve.broker.process import Outcome, process
 from starsieve.broker.store import Change, LightCurves
 from starsieve.broker.surveys import Alert
+from starsieve.broker.surveys.lsst_rows import FORM
 from starsieve.broker.surveys.packets import decode
 from starsieve.models.serving import registry
 from starsieve.models.serving.networks import Networks
+from tests.broker.surveys.lsst_packets import container, record
+from tests.broker.surveys.lsst_packets import star as rubin_star
 from tests.integration.packets import star
 from tests.models.made_networks import make
 
@@ -79,6 +82,23 @@ def test_what_it_says_is_what_the_worker_has_answered(redis_url: str, streamed: 
     assert f"{outcome.bands[0].period.period:.6g}" in text
     assert registry.load("ztf").version in text
     assert max(zip(outcome.probabilities, registry.load("ztf").classes, strict=True))[1] in text
+
+
+def test_of_rubin_the_total_magnitudes_are_shown(redis_url: str) -> None:
+    """Of 12 diaSources and the forced photometry of their exposures: 12 epochs."""
+    sources, photometry = rubin_star(12, np.random.default_rng(1), bands="g")
+    (alert,) = decode(container(record(sources[-1], sources[:-1], photometry)), "lsst")
+    assert isinstance(alert, Alert)
+    kept = LightCurves(redis.Redis.from_url(redis_url), "lsst", time_to_live_s=100, form=FORM)
+    kept.write([Change(alert.object_id, alert.epochs, None)], kept.read([alert.object_id]))
+    listed = list(csv.DictReader(io.StringIO(shown(redis_url, alert.object_id, "--survey", "lsst", "--csv"))))
+    assert [each["band"] for each in listed] == ["g"] * 12
+    assert np.median([float(each["mag"]) for each in listed]) == pytest.approx(21.4, abs=0.02)
+    refused = starsieve_object(redis_url, alert.object_id, "--survey", "lsst")
+    assert (refused.exit_code, "lsst" in refused.output) == (2, True), "no network of its says what it is"
+    forgotten = starsieve_object(redis_url, alert.object_id, "--survey", "lsst", "--forget", "--yes")
+    assert forgotten.exit_code == 0
+    assert starsieve_object(redis_url, alert.object_id, "--survey", "lsst", "--csv").exit_code == 1
 
 
 def test_every_epoch_comes_out_as_it_is_stored(redis_url: str) -> None:

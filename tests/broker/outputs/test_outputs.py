@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,11 +89,17 @@ def test_readers_of_either_version_read_messages_of_both(classified: Outcome, cl
     record = read(message)
     assert record["period"] is not None
     (as_old,) = fastavro.reader(io.BytesIO(message), reader_schema=old)
-    assert as_old == {name: value for name, value in record.items() if name != "period"}
+    assert as_old == {name: value for name, value in record.items() if name not in {"period", "dropped"}}
     written_long_ago = io.BytesIO()
     fastavro.writer(written_long_ago, old, [as_old])
     (as_new,) = fastavro.reader(io.BytesIO(written_long_ago.getvalue()), reader_schema=new)
-    assert as_new == record | {"period": None}
+    assert as_new == record | {"period": None, "dropped": {}}
+
+
+def test_what_was_dropped_is_said_by_reason(classified: Outcome, classifier: Classifier) -> None:
+    dropped = {"withdrawn": 2, "no_total_magnitude": 5}
+    message = ENCODERS["starsieve"](replace(classified, dropped=dropped), classifier, PROVENANCE)
+    assert read(message)["dropped"] == dropped
 
 
 def test_the_schema_says_all_that_a_period_can_be() -> None:
