@@ -229,6 +229,24 @@ def test_a_star_is_found_as_it_is(amplitude: float) -> None:
     assert abs(np.median(found["mag"] - true)) < 0.01
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"mjd": np.nan},
+        {"mjd": 0.0},
+        {"mjd": 1e9},
+        {"flux": np.nan},
+        {"flux": np.inf},
+        {"error": 0.0},
+        {"error": np.nan},
+        {"flags": 7},
+    ],
+)
+def test_what_nobody_can_have_measured_is_not_sound(wrong: dict[str, Any]) -> None:
+    assert FORM.are_sound(rows())
+    assert not FORM.are_sound(rows(**wrong))
+
+
 REAL = "alerts/lsst_avro_real/part-2-918301.avro"
 VARIABLE = "170028485706776685"  # 10 % in all bands, slowly
 

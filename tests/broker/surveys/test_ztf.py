@@ -158,6 +158,14 @@ def test_bogus_rows_are_dropped() -> None:
     assert alert_of(packet(prv_candidates=[candidate(jd=JD - 1, rb=None)])).epochs.size == 2
 
 
+@pytest.mark.parametrize(("setting", "epochs"), [(0.0, 2), (0.7, 2), (0.8, 1)])
+def test_the_setting_may_ask_for_a_higher_real_bogus_score_and_for_no_lower_one(setting: float, epochs: int) -> None:
+    record = packet(prv_candidates=[candidate(jd=JD - 1, rb=0.7), candidate(jd=JD - 2, rb=0.2)])
+    (found,) = packets.decode(packed(record), "ztf", min_reliability=setting)
+    assert isinstance(found, Alert)
+    assert found.epochs.size == epochs
+
+
 def test_times_are_barycentric_and_mid_exposure() -> None:
     alert = alert_of(packet(candidate=candidate(ra=150.0, dec=30.0, ranr=150.0, decnr=30.0)))
     expected = barycentric(JD - 2400000.5 + 15 / 86400, 150.0, 30.0)
