@@ -31,6 +31,7 @@ class Batch:
     features: Floats
     profiles: Floats
     reasons: list[str | None]
+    periods: list[Period | None]  # of the objects; none with `parity`
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,7 @@ def extract_many(
     features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
     if not upsilont:
         reasons: list[str | None] = []
+        periods: list[Period | None] = []
         for start in range(0, objects.size - 1, CHUNK):
             part = objects[start : start + CHUNK + 1]
             first, last = part[0], part[-1]
@@ -232,7 +234,8 @@ def extract_many(
             found = update_many(nothing, mjd, mag, magerr, of_part, objects=part - first, threads=threads)
             features[first:last], profiles[first:last] = found.features, found.profiles
             reasons += found.reasons
-        return Batch(features, profiles, reasons)
+            periods += found.periods
+        return Batch(features, profiles, reasons, periods)
     codes = np.empty(m, np.int64)
 
     def run(part: tuple[int, int]) -> None:
@@ -240,7 +243,7 @@ def extract_many(
         upsilont_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
 
     _in_threads(run, m, threads)
-    return Batch(features, profiles, [REASONS[code] for code in codes.tolist()])
+    return Batch(features, profiles, [REASONS[code] for code in codes.tolist()], [None] * (objects.size - 1))
 
 
 def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, upsilont: bool = False) -> Floats:

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from starsieve.features.tools.commands import check_file, need
+from starsieve.features.tools.commands import need, tell
 from starsieve.features.tools.errors import UsageError
+from starsieve.features.tools.options import LIGHT_CURVES, Band, ColumnNames, Labels, OutputTable, form_of
+from starsieve.features.tools.outputs import check_table
 from starsieve.models import registry_cli
 
 ERRORS_ONLY = "3"  # of what TensorFlow has to say
@@ -30,7 +32,7 @@ class Catalogue(StrEnum):
     ogle3 = "ogle3"
 
 
-Data = Annotated[Path, typer.Option("--data", help="Folder with objects.parquet and points.parquet.")]
+Data = Annotated[Path, typer.Option("--data", help=f"Labelled light curves. {LIGHT_CURVES}")]
 Everything = Annotated[
     Path,
     typer.Option("--data", envvar="STARSIEVE_DATA", help="Folder with lightcurves/, catalogs/, alerts/, upsilont/."),
@@ -83,6 +85,9 @@ def transfer(
     ] = None,
     fraction: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the labels, at least one a class.")] = 1.0,
     survey: Annotated[str | None, typer.Option(help="Name of the survey; default: the folder's.")] = None,
+    column: ColumnNames = None,
+    labels: Labels = None,
+    band: Band = None,
     seed: Seed = 0,
     cache: Cache = None,
     threads: Threads = 1,
@@ -92,6 +97,7 @@ def transfer(
     Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
     """
     with _working(cache, threads) as work:
+        from starsieve.features.tools.files import survey_of  # noqa: PLC0415
         from starsieve.models.recipes import transfer  # noqa: PLC0415
 
         card = transfer.transfer(
@@ -100,7 +106,8 @@ def transfer(
             source=source,
             published=published or data.resolve().parent.parent / "upsilont",
             fraction=fraction,
-            name=survey or data.resolve().name,
+            name=survey or survey_of(data),
+            form=form_of(column, labels, band),
             seed=seed,
             work=work,
         )
@@ -114,6 +121,9 @@ def evaluate(
     survey: Annotated[str | None, typer.Option(help="One of `starsieve models list`.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a network of your own.")] = None,
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Cut every light curve to its first epochs.")] = None,
+    column: ColumnNames = None,
+    labels: Labels = None,
+    band: Band = None,
     as_json: Json = False,
     cache: Cache = None,
     threads: Threads = 1,
@@ -126,8 +136,8 @@ def evaluate(
     from starsieve.models.judging import judging  # noqa: PLC0415
 
     classifier = _classifier(survey, model)
-    curves = read_light_curves(data)
-    _warn_of_bands(curves, classifier)
+    curves = read_light_curves(data, form_of(column, labels, band))
+    _warn_of_bands(curves.bands_seen, classifier)
     table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
     scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
     _show_scores(scores)
@@ -136,26 +146,35 @@ def evaluate(
 
 
 def classify(
-    folder: Annotated[Path, typer.Argument(help="Folder with objects.parquet and points.parquet.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    path: Annotated[Path, typer.Argument(help=LIGHT_CURVES)],
+    output: OutputTable,
     survey: Annotated[str | None, typer.Option(help="One of `starsieve models list`.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a network of your own.")] = None,
+    column: ColumnNames = None,
+    band: Band = None,
     cache: Cache = None,
     threads: Threads = 1,
 ) -> None:
-    """Classify a folder of light curves: a row for each object, a column for each class.
+    """Classify light curves: a row for each object, with class, period and reason, and a column for each class.
 
     Example: [bold]starsieve classify lightcurves/asas --survey asas -o classes.parquet[/bold]
-    """
-    from starsieve.features.tools.folder import read_light_curves  # noqa: PLC0415
-    from starsieve.models.judging import judging  # noqa: PLC0415
 
+    Example: [bold]starsieve classify my-stars --column magerr=e_Vmag --band V --survey asas -o classes.csv[/bold]
+    """
     classifier = _classifier(survey, model)
-    check_file(output)
-    curves = read_light_curves(folder)
-    _warn_of_bands(curves, classifier)
-    table = _features(curves, cache, threads)
-    judging.write(classifier, table, judging.answers(classifier, table), output)
+    check_table(output)
+    from starsieve.features.tools.folder import opened  # noqa: PLC0415
+    from starsieve.models.data import tables  # noqa: PLC0415
+    from starsieve.models.judging import catalogue  # noqa: PLC0415
+
+    folder = opened(path, form_of(column, None, band), optional=catalogue.POSITION)
+    _warn_of_bands(folder.bands.tolist(), classifier)
+    where = cache or tables.default_cache()
+    with Progress(console=Console(stderr=True)) as progress:
+        bar = progress.add_task("objects", total=len(folder.objects))
+        catalogue.write(
+            classifier, folder, output, cache=where, threads=threads, on_objects=lambda n: progress.advance(bar, n)
+        )
 
 
 @models_app.command()
@@ -196,12 +215,11 @@ def _features(curves: Any, cache: Path | None, threads: int) -> Any:
         return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
 
 
-def _warn_of_bands(curves: Any, classifier: Any) -> None:
+def _warn_of_bands(bands: list[str], classifier: Any) -> None:
     """The stream classifies none but the network's bands; here, whoever tries it with others is to know."""
-    others = [band for band in curves.bands_seen if band not in classifier.bands]
+    others = [band for band in bands if band not in classifier.bands]
     if others:
-        text = f"bands {', '.join(others)}: this network was trained on {', '.join(classifier.bands)}"
-        typer.secho(text, err=True, fg=typer.colors.YELLOW)
+        tell(f"bands {', '.join(others)}: this network was trained on {', '.join(classifier.bands)}")
 
 
 def _classifier(survey: str | None, model: Path | None) -> Any:

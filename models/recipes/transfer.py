@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools.columns import AS_NAMED, Form
 from starsieve.features.tools.commands import check_folder
+from starsieve.features.tools.files import survey_of
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
 from starsieve.models import ModelError
@@ -42,14 +44,15 @@ def transfer(
     seed: int,
     work: Work,
     origin: str | None = None,
+    form: Form = AS_NAMED,
 ) -> Card:
-    """Transfers to the labelled light curves of a folder, or to a fraction of them; writes the network, gives its card.
+    """Transfers to labelled light curves, or to a fraction of them; writes the network, gives its card.
 
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
     Raises ModelError for light curves or labels that nothing can be learned from.
     """
     start = find_source(source, published)
-    curves = read_light_curves(data)
+    curves = read_light_curves(data, form)
     check_folder(output)
     labels = Counter(curves.label.tolist())
     ensemble.check_labels(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
@@ -66,7 +69,7 @@ def transfer(
     trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, work.told(name))
     notes = {
         "training": building.training_notes(
-            source, f"{data.resolve().name}, {100 * fraction:.3g} % of the labels", table, seed
+            source, f"{survey_of(data)}, {100 * fraction:.3g} % of the labels", table, seed
         ),
         "dropped_classes": full.dropped,
         "not_classified": full.not_classified,
