@@ -85,6 +85,14 @@ def transfer(
     ] = None,
     fraction: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the labels, at least one a class.")] = 1.0,
     survey: Annotated[str | None, typer.Option(help="Name of the survey; default: the folder's.")] = None,
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS=PARENT",
+            help="Where a class belongs that the ELAsTiCC taxonomy does not have, such as BLAZAR=AGN or "
+            "BLAZAR=2332; under 100 Meta/Other without. Once for each.",
+        ),
+    ] = None,
     column: ColumnNames = None,
     labels: Labels = None,
     band: Band = None,
@@ -108,11 +116,15 @@ def transfer(
             fraction=fraction,
             name=survey or survey_of(data),
             form=form_of(column, labels, band),
+            parents=_parents(parent),
             seed=seed,
             work=work,
         )
-    if card.scores is not None:
-        _show_scores(card.scores.model_dump())
+    if card.scores is not None and card.of_all is not None:
+        absent = card.dropped_classes
+        _show_scores(
+            card.scores.model_dump() | {"left_out": absent, "not_classified": card.not_classified}, card.of_all
+        )
     typer.echo(f"{card.name} {card.version} is in {output}; dropped classes: {card.dropped_classes or 'none'}")
 
 
@@ -140,7 +152,10 @@ def evaluate(
     _warn_of_bands(curves.bands_seen, classifier)
     table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
     scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
-    _show_scores(scores)
+    of_all = judging.of_all(scores)
+    scores["of_all"] = {"n": of_all.n, "right": of_all.right, "accuracy": of_all.accuracy}
+    scores["trained_on"] = _tell_of_training(classifier.card)
+    _show_scores(scores, of_all)
     if as_json:
         typer.echo(json.dumps(scores))
 
@@ -231,13 +246,40 @@ def _classifier(survey: str | None, model: Path | None) -> Any:
     return Classifier(model) if model else registry.load(str(survey))
 
 
-def _show_scores(scores: dict[str, Any]) -> None:
-    table = Table("class", "precision", "recall", "F1", "n", title=f"{scores['n']} objects")
+def _tell_of_training(card: Any) -> dict[str, Any] | None:
+    """Says what a network was trained on, and how good its card says it is of what it had not seen."""
+    if card.training is None:
+        return None
+    objects = sum(card.training.objects.values())
+    own = "" if card.of_all is None else f"; its card has an accuracy of {card.of_all.accuracy:.3f} for unseen ones"
+    tell(f"trained on {objects:,} objects ({card.training.light_curves}): of these it knows the answers{own}")
+    return {"objects": objects, "light_curves": card.training.light_curves}
+
+
+def _parents(texts: list[str] | None) -> dict[str, int]:
+    from starsieve.models.serving import taxonomy  # noqa: PLC0415
+
+    found = {}
+    for text in texts or ():
+        label, _, parent = text.rpartition("=")
+        if not label:
+            raise UsageError(f"--parent {text}: it is CLASS=PARENT")
+        found[label] = taxonomy.parent_of(parent)
+    return found
+
+
+def _show_scores(scores: dict[str, Any], of_all: Any) -> None:
+    """What is right of all labelled objects first, then the scores of those whose classes the network has."""
+    title = f"right: {of_all.right:,} of all {of_all.n:,} labelled objects, {of_all.accuracy:.3f}"
+    table = Table("class", "precision", "recall", "F1", "n", title=title)
     for name, value in scores["per_class"].items():
         if value["n"]:
             table.add_row(name, *(f"{value[key]:.2f}" for key in ("precision", "recall", "f1")), str(value["n"]))
+    for name, count in scores["left_out"].items():
+        table.add_row(name, "", "not a class of the network", "", str(count))
     console = Console(stderr=True)
     console.print(table)
+    console.print(f"Of the {scores['n']:,} objects of its classes:")
     console.print({key: scores[key] for key in ("mcc", "macro_f1", "accuracy", "ece", "left_out", "not_classified")})
 
 

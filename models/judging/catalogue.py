@@ -32,7 +32,7 @@ def write(
     """
     schema = ABOUT
     for name in classifier.classes:
-        schema = schema.append(pa.field(name, pa.float64()))
+        schema = schema.append(pa.field(name if name not in ABOUT.names else f"class {name}", pa.float64()))
     number = {name: row for row, name in enumerate(folder.objects.object_id.tolist())}
     with written(path, schema) as write_table:
         for curves in folder.chunks(CHUNK):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from starsieve.models import ModelError
 from starsieve.models.data.tables import Table
 from starsieve.models.judging import evaluation
+from starsieve.models.serving.card import OfAll
 from starsieve.models.serving.classifier import MISSING_NUMBER, Classifier
 from starsieve.models.serving.taxonomy import RESIDUAL
 
@@ -59,3 +60,9 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
     scores["left_out"] = dict(Counter(label or UNLABELLED for label in table.label[~known].tolist()))
     scores["not_classified"] = dict(Counter(reasons(table.reason[known], answered)[~answered].tolist()))
     return scores
+
+
+def of_all(scores: dict[str, Any]) -> OfAll:
+    """What `judge` found of all labelled objects, those left out included, which the network cannot answer rightly."""
+    left_out = sum(count for label, count in scores["left_out"].items() if label != UNLABELLED)
+    return OfAll(sum(row[number] for number, row in enumerate(scores["confusion"])), scores["n"] + left_out)
