@@ -103,6 +103,8 @@ def transfer(
     """Transfer a network to the labelled light curves of a survey.
 
     Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
+
+    Example: [bold]starsieve transfer --source ogle3 --data stars/ --labels classes.csv --parent BLAZAR=AGN -o my[/bold]
     """
     with _working(cache, threads) as work:
         from starsieve.features.tools.files import survey_of  # noqa: PLC0415
@@ -143,6 +145,8 @@ def evaluate(
     """Judge a network by labelled light curves; by those it was trained on, it looks better than it is.
 
     Example: [bold]starsieve evaluate --model my-asas --data lightcurves/new-asas --max-epochs 50 --json[/bold]
+
+    Example: [bold]starsieve evaluate --survey asas --data stars/ --labels classes.csv --column label=Type[/bold]
     """
     from starsieve.features.tools.folder import read_light_curves  # noqa: PLC0415
     from starsieve.models.judging import judging  # noqa: PLC0415
@@ -174,7 +178,11 @@ def classify(
 
     Example: [bold]starsieve classify lightcurves/asas --survey asas -o classes.parquet[/bold]
 
-    Example: [bold]starsieve classify my-stars --column magerr=e_Vmag --band V --survey asas -o classes.csv[/bold]
+    Example: [bold]starsieve classify stars/ --column magerr=e_Vmag --band V --survey asas -o classes.csv[/bold]
+
+    Example: [bold]starsieve classify survey.csv --column object_id=ID --survey ztf -o classes.ecsv[/bold]
+
+    Example: [bold]starsieve classify survey.fits --model my-network -o classes.parquet[/bold]
     """
     classifier = _classifier(survey, model)
     check_table(output)

@@ -14,8 +14,8 @@ from rich.progress import track
 from rich.table import Table
 
 from starsieve.features.check import UnusableLightCurve
+from starsieve.features.library import find_period
 from starsieve.features.periods.period import Period
-from starsieve.features.stream import find_period
 from starsieve.features.tools.commands import check_folder, need
 from starsieve.features.tools.files import survey_of
 from starsieve.features.tools.folder import opened

@@ -22,7 +22,11 @@ def features_command(
 
     Example: starsieve features lightcurves/catalina -o catalina.parquet
 
-    Example: starsieve features my-stars --column magerr=e_Vmag --band V -o features.csv
+    Example: starsieve features stars/ --column mag=Vmag --column magerr=e_Vmag --band V -o features.csv
+
+    Example: starsieve features survey.csv --column object_id=ID -o features.ecsv
+
+    Example: starsieve features survey.fits -o features.parquet
     """
     from starsieve.features.tools.table import write_features  # noqa: PLC0415 - keeps `starsieve --help` instant
 

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from starsieve.features.shape.columns import FEATURE_COLUMNS, PROFILE_COLUMNS
 from starsieve.features.tools.commands import check_file, need, replacing
 from starsieve.features.tools.errors import UsageError
 
 OUTPUTS = (".parquet", ".csv", ".ecsv")
-UNITS = {"period": "d", "peak_period": "d", "ra": "deg", "dec": "deg"}
+UNITS = {column.name: column.unit for column in (*FEATURE_COLUMNS, *PROFILE_COLUMNS) if column.unit}
+UNITS |= {"ra": "deg", "dec": "deg"}
 
 Write = Callable[[Any], None]
 
