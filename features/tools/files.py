@@ -39,6 +39,8 @@ class Files:
         files = [file for file in sorted(path.rglob("*")) if file.is_file() and kind_of(file)]
         shown = [file for file in files if not any(name[0] in "._" for name in file.relative_to(path).parts)]
         points_files = [file for file in shown if not apart & {file.resolve(), *file.resolve().parents}]
+        if {file.suffix for file in points_files} - {".txt"}:  # then these are about the others
+            points_files = [file for file in points_files if file.suffix != ".txt"]
         if not points_files:
             raise UnreadableFolderError(
                 f"{path} holds no light curves: they are files of one kind of {KNOWN}, or points.parquet and the "

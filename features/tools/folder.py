@@ -44,9 +44,9 @@ def read_objects(folder: Path, numbers: Sequence[str] = ()) -> Objects:
     return _catalogue(folder / "objects.parquet", Columns(("object_id",), numbers, ("label",)))
 
 
-def _catalogue(path: Path, columns: Columns) -> Objects:
-    """A table with a row for each object."""
-    found = read_whole(path, columns)
+def _catalogue(path: Path, columns: Columns, converted: Path | None = None) -> Objects:
+    """A table with a row for each object, or what it was converted to."""
+    found = read_whole(converted or path, columns)
     names, counts = np.unique(found["object_id"], return_counts=True)
     if not names.size:
         raise UnreadableFolderError(f"{path} has no object: it needs one row for each")
@@ -111,20 +111,20 @@ def _opened(files: Files, wanted: Columns, place: _Place) -> "Folder":
         parts, form = [path], Form(band=form.band)
     if files.objects is None:
         rows = row_groups(path, replace(wanted, form=form), parts)
-        objects = _objects_in(path, rows, replace(wanted, form=form), empty)
+        objects = _objects_in(files.path, rows, replace(wanted, form=form), empty)
     else:
-        objects = _catalogue(*_as_parquet(files.objects, wanted, place.file("objects.parquet")))
+        objects = _as_parquet(files.objects, wanted, place, "objects.parquet")
     if files.labels is not None:
-        objects = _labelled(objects, *_as_parquet(files.labels, wanted, place.file("labels.parquet")))
+        objects = _labelled(objects, files.labels, _as_parquet(files.labels, wanted, place, "labels.parquet"))
     return Folder(path, objects, form, parts)
 
 
-def _as_parquet(path: Path, columns: Columns, target: Path) -> tuple[Path, Columns]:
-    """A table, and what is wanted of it, after it has been converted to `target` where it is of another kind."""
+def _as_parquet(path: Path, columns: Columns, place: _Place, name: str) -> Objects:
+    """A table of objects, which is converted first where it is of another kind."""
     if path.is_dir() or formats.kind_of(path) == "parquet":
-        return path, columns
-    formats.convert([path], columns, target)
-    return target, replace(columns, form=AS_NAMED)
+        return _catalogue(path, columns)
+    formats.convert([path], columns, target := place.file(name))
+    return _catalogue(path, replace(columns, form=AS_NAMED), target)
 
 
 def _objects_in(path: Path, rows: list[Group], columns: Columns, more: Sequence[str]) -> Objects:
@@ -157,15 +157,14 @@ def _objects_in(path: Path, rows: list[Group], columns: Columns, more: Sequence[
     return Objects(ids_array, label_array, arrays)
 
 
-def _labelled(objects: Objects, path: Path, columns: Columns) -> Objects:
+def _labelled(objects: Objects, path: Path, table: Objects) -> Objects:
     """Objects with the labels, and with numbers that they lack, of a table. Raises UnreadableFolderError."""
-    table = _catalogue(path, columns)
     place = {name: row for row, name in enumerate(table.object_id.tolist())}
     row = np.array([place.get(name, -1) for name in objects.object_id.tolist()])
     known = row >= 0
     if not known.any():
         theirs, ours = (", ".join(names[:SHOWN].tolist()) for names in (table.object_id, objects.object_id))
-        raise UnreadableFolderError(f"{columns.form.labels} labels other objects, such as {theirs}; here are {ours}")
+        raise UnreadableFolderError(f"{path} labels other objects, such as {theirs}; here are {ours}")
     unused = len(table) - len(set(row[known].tolist()))
     tell(f"{np.count_nonzero(known):,} of {len(objects):,} objects have a label; {unused:,} labels are of others")
     numbers = {

@@ -84,7 +84,7 @@ class _Csv:
             raise UnreadableFolderError(
                 f"{path}: its first line is longer than {HEADER:,} bytes: it should name the columns"
             )
-        comments = next((i for i, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
+        comments = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith(b"#")), len(lines))
         if comments == len(lines):  # nothing, or no row
             lines = [line.lstrip(b"# ") for line in lines]
         try:
@@ -117,7 +117,7 @@ class _Csv:
         converting = arrow_csv.ConvertOptions(
             include_columns=list(at.values()),
             column_types=dict.fromkeys(at.values(), pa.string()),
-            null_values=MISSING,
+            null_values=[""],
             strings_can_be_null=True,
         )
         with self._stream() as stream:
@@ -141,7 +141,7 @@ class _Csv:
 
         text = compute.utf8_trim_whitespace(column)
         if not number:
-            return text
+            return compute.if_else(compute.equal(text, ""), None, text)
         if self._separator == ";":  # where a comma may stand before decimals
             text = compute.replace_substring(text, ",", ".")
         text = compute.if_else(compute.is_in(text, value_set=pa.array(MISSING)), None, text)
@@ -221,7 +221,7 @@ class _Astropy:
         mask = np.broadcast_to(getattr(column, "mask", False), column.shape)
         if not number:
             values = np.asarray(column)
-            texts = [value.decode() if isinstance(value, bytes) else str(value) for value in values.tolist()]
+            texts = [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in values.tolist()]
             return pa.array([text.strip() for text in texts], pa.string(), mask=mask)
         try:
             values = np.asarray(column.filled(0) if hasattr(column, "filled") else column).astype(np.float64)
@@ -293,6 +293,10 @@ def _pieces(files: Sequence[Path], columns: Columns, empty: list[str], *, star_b
             for batch in table.batches({name: places[name] for name in names if name in places}, columns.all_numbers):
                 size = len(next(iter(batch.values())))
                 rows += size
+                for name in ("object_id", "band"):
+                    if name in batch and batch[name].null_count:
+                        empty_rows = f"{path}: column {places[name]} is empty in {batch[name].null_count} rows"
+                        raise UnreadableFolderError(empty_rows)
                 if own_name:
                     batch["object_id"] = pa.array([star] * size, pa.string())
                 yield pa.table({name: batch[name] for name in names})

@@ -50,6 +50,7 @@ def _a_csv_for_each(folder: Path, of: dict[str, dict[str, Any]]) -> Path:
     for name, columns in of.items():
         (folder / f"{name}.csv").write_text(text(columns))
     (folder / "README.md").write_text("not a light curve")
+    (folder / "notes.txt").write_text("nor is this")
     return folder
 
 
@@ -222,9 +223,26 @@ def test_labels_and_positions_may_be_columns_or_a_table_of_their_own(
         opened(path, Form({}, labels))
 
 
+def test_names_that_look_like_nothing_are_names(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\n\nobject_id, mjd ,mag,magerr\nNA,1,15,0.1\nNone , 2, - ,0.1\n")
+    found = read_light_curves(tmp_path / "a.csv")
+    assert found.object_id.tolist() == ["NA", "None"]
+    assert found.dropped.tolist() == [0, 1]
+
+
+def test_a_table_of_objects_that_has_one_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "objects.csv").write_text("object_id,label\nstar1,EA\nstar1,EW\n")
+    with pytest.raises(UnreadableFolderError, match=r"objects.csv has 1 objects twice, such as star1"):
+        read_light_curves(_a_csv_for_each(tmp_path, stars()))
+    (tmp_path / "objects.csv").write_text("object_id,label\nstar1,EA\nstar2,\nstar3,EW\nunseen,EW\n")
+    found = read_light_curves(tmp_path)
+    assert found.label.tolist() == ["EA", "", "EW", "EW"]
+    assert found.owner.tolist() == [0, 1, 2]
+
+
 def test_a_star_with_two_labels_is_named(tmp_path: Path) -> None:
     of = {name: star | {"label": ["EA", "EW"] * (EPOCHS // 2)} for name, star in stars().items()}
-    with pytest.raises(UnreadableFolderError, match="star1 two labels, 'EA' and 'EW'"):
+    with pytest.raises(UnreadableFolderError, match=r"survey.csv gives star1 two labels, 'EA' and 'EW'"):
         read_light_curves(_one_csv(tmp_path, of))
 
 
@@ -266,7 +284,7 @@ HEAD = b"object_id,mjd,mag,magerr\n"
         ),
         ("a.csv", HEAD + b"x,2020-01-01,15,0.1\n", "mjd should hold numbers, and has '2020-01-01'"),
         ("a.csv", HEAD + b"x,1,15\n", "cannot read .*a.csv: .*Expected 4 columns, got 3"),
-        ("a.csv", HEAD + b",1,15,0.1\n", "object_id is empty in 1 rows"),
+        ("a.csv", HEAD + b",1,15,0.1\n", "a.csv: column object_id is empty in 1 rows"),
         ("a.csv", "object_id,mjd,mag,magerr\nx,1,15,0.1\n".encode("utf-16"), "no text in UTF-8"),
         ("a.csv", HEAD + b"\xff,1,15,0.1\n", "cannot read .*a.csv"),
         ("a.csv", b"object_id,mjd,mag,mag,magerr\nx,1,15,15,0.1\n", "two columns mag"),
