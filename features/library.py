@@ -150,7 +150,7 @@ def extract_many(
     Example:
         >>> import numpy as np
         >>> from starsieve.features import extract_many
-        >>> mjd = np.arange(60) * 1.37
+        >>> mjd = np.random.default_rng(1).uniform(0, 80, 60)
         >>> mag = np.concatenate([15 + 0.3 * np.sin(2 * np.pi * mjd / period) for period in (0.61, 7.3)])
         >>> star = np.repeat(["fast", "slow"], 60)
         >>> found = extract_many(np.tile(mjd, 2), mag, np.full(120, 0.01), object_id=star)
@@ -232,7 +232,7 @@ def extract(
     Example:
         >>> import numpy as np
         >>> from starsieve.features import extract
-        >>> mjd = np.arange(60) * 1.37
+        >>> mjd = np.random.default_rng(1).uniform(0, 80, 60)
         >>> found = extract(mjd, 15 + 0.3 * np.sin(2 * np.pi * mjd / 0.61), np.full(60, 0.01))
         >>> round(found["period"], 2), round(found["amplitude"], 2)
         (0.61, 0.3)
@@ -267,7 +267,7 @@ def find_period(
     Example:
         >>> import numpy as np
         >>> from starsieve.features import find_period
-        >>> mjd = np.arange(60) * 1.37
+        >>> mjd = np.random.default_rng(1).uniform(0, 80, 60)
         >>> found = find_period(mjd, 15 + 0.3 * np.sin(2 * np.pi * mjd / 0.61), np.full(60, 0.01))
         >>> round(found.period, 2), found.harmonic
         (0.61, 1)

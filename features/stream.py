@@ -128,6 +128,8 @@ def update_many(
     object j is seen as of the rising times asof[views[j]:views[j + 1]], one after the other, at hardly more cost than
     once; results are in that order, all bands of one view after those of the view before. Epochs of which anything is
     masked are left out; `offsets` count them all the same. Releases the GIL.
+
+    Raises ValueError for columns, offsets, objects, views or states that do not fit, TypeError for datetimes or text.
     """
     size = np.size(mjd)
     mjd, mag, magerr, unmasked = as_light_curves(mjd, mag, magerr)
