@@ -135,8 +135,8 @@ def extract_many(
         object_id: names of the objects (k,), where there are no offsets.
         band: names of the bands (k,), where there are no offsets. Bands of an object share one period.
         drop_nan: leave out epochs with a NaN and count them; without, a light curve that has one is `non_finite`.
-        upsilont: every light curve has the period that UPSILoN-T would give it, whatever it is worth, to feed its network,
-            which knows no profile: it stays NaN.
+        upsilont: every light curve has the period that UPSILoN-T would give it, whatever it is worth, to feed its
+            network, which knows no profile: it stays NaN.
         threads: how many work side by side; the GIL is released.
 
     Returns:
