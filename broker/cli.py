@@ -20,6 +20,7 @@ from rich.console import Console
 from starsieve.features.tools.cli import bench_app, features_command
 from starsieve.features.tools.commands import Commands, check_file, check_folder
 from starsieve.features.tools.errors import CommandError, UsageError
+from starsieve.features.tools.options import Band, ColumnNames, Labels, form_of
 from starsieve.models.cli import mount as mount_networks
 
 if TYPE_CHECKING:  # commands import what they need: --help needs nothing
@@ -232,8 +233,11 @@ def simulate(
         Path | None, typer.Option("--output", "-o", help="Folder to write packets to, not a topic.")
     ] = None,
     light_curves: Annotated[
-        Path | None, typer.Option(help="Real stars: a folder with objects.parquet and points.parquet.")
+        Path | None, typer.Option(help="Real stars with positions: a folder or file, as `starsieve features` takes.")
     ] = None,
+    column: ColumnNames = None,
+    labels: Labels = None,
+    band: Band = None,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Of the real stars, only those that the shipped network never saw.")
     ] = False,
@@ -254,7 +258,8 @@ def simulate(
     if (topic is None) == (output is None):
         raise UsageError("simulate needs either --topic or --output")
     if light_curves is None:
-        _refuse("it needs --light-curves", {"--held-out": held_out or None})
+        told = {"--held-out": held_out or None, "--column": column, "--labels": labels, "--band": band}
+        _refuse("it needs --light-curves", told)
     else:
         _refuse("real stars are observed when they were, with --light-curves", {"--nights": nights})
     if output is not None:
@@ -265,12 +270,13 @@ def simulate(
     from starsieve.broker.tools import sending  # noqa: PLC0415
 
     _check_places(output, truth)
+    form = form_of(column, labels, band)
     if topic is not None:
         sending.reach(settings, topic)
     if light_curves is None:
         stars = simulating.invent(objects, 60 if nights is None else nights, seed)
     else:
-        stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out)
+        stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out, form=form)
     if truth is not None:
         simulating.write_truth(stars, truth)
     total = simulating.count_alerts(stars)

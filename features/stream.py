@@ -1,4 +1,4 @@
-"""What callers use: features and periods of light curves as they stand, in a stream with the state of last time."""
+"""Features and periods of light curves that grow: in a stream, with the state of last time."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,22 +15,12 @@ from starsieve.features.analyse import (
     N_PROFILE,
     plan_states,
     update_batch,
-    upsilont_batch,
 )
+from starsieve.features.arrays import as_floats, is_masked
 from starsieve.features.check import REASONS, UnusableLightCurve
 from starsieve.features.periods.period import Period, period_from_row
 
 Floats = NDArray[np.float64]
-CHUNK = 1000  # objects whose states, made and thrown away, are held at once: 7 MB at 3000 d
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Features and profiles of m light curves; a row is meaningful only where its reason is None, and NaN elsewhere."""
-
-    features: Floats
-    profiles: Floats
-    reasons: list[str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +47,27 @@ class Update:
     state: bytes | None
 
 
-def _as_floats(values: ArrayLike) -> Floats:
-    return np.ascontiguousarray(values, dtype=np.float64)
-
-
-def _as_offsets(name: str, offsets: ArrayLike, size: int) -> NDArray[np.int64]:
+def as_offsets(name: str, offsets: ArrayLike, size: int) -> NDArray[np.int64]:
+    """Where light curves or objects start, and the last one ends. Raises ValueError."""
     checked = np.ascontiguousarray(offsets, dtype=np.int64)
     if checked.ndim != 1 or checked.size == 0 or checked[0] < 0 or checked[-1] > size or (np.diff(checked) < 0).any():
         raise ValueError(f"{name} must rise from 0 to at most {size}")
     return checked
 
 
-def _as_objects(objects: ArrayLike | None, n_curves: int) -> NDArray[np.int64]:
+def as_objects(objects: ArrayLike | None, n_curves: int) -> NDArray[np.int64]:
+    """The light curves at which objects start; None: each is one. Raises ValueError."""
     if objects is None:
         return np.arange(n_curves + 1)
-    checked = _as_offsets("objects", objects, n_curves)
+    checked = as_offsets("objects", objects, n_curves)
     if checked[0] != 0 or checked[-1] != n_curves:
         raise ValueError(f"objects must rise from 0 to {n_curves}, the number of light curves")
     return checked
 
 
 def _as_views(asof: ArrayLike | None, views: ArrayLike | None, n: int) -> tuple[NDArray[np.int64], Floats]:
-    until = np.full(n, np.inf) if asof is None else _as_floats(asof)
-    checked = np.arange(n + 1) if views is None else _as_offsets("views", views, until.size)
+    until = np.full(n, np.inf) if asof is None else np.ascontiguousarray(asof, dtype=np.float64)
+    checked = np.arange(n + 1) if views is None else as_offsets("views", views, until.size)
     if until.ndim != 1 or checked.size != n + 1 or checked[0] != 0 or checked[-1] != until.size:
         raise ValueError(f"asof must have one time per object, or per view of each, got {until.shape} for {n}")
     rising = until[1:] >= until[:-1]
@@ -88,26 +76,23 @@ def _as_views(asof: ArrayLike | None, views: ArrayLike | None, n: int) -> tuple[
     return checked, until
 
 
-def _as_light_curves(
-    mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *more: ArrayLike
-) -> tuple[Floats, Floats, Floats, NDArray[np.bool_]]:
-    """The epochs of which nothing is masked, in these columns or `more`, and which of all (n,) they are."""
-    arrays = _as_floats(mjd), _as_floats(mag), _as_floats(magerr)
+def as_light_curves(
+    mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike
+) -> tuple[Floats, Floats, Floats, NDArray[np.bool_] | None]:
+    """The epochs of which nothing is masked, and which of all (n,) they are; None: all."""
+    arrays = as_columns(mjd, mag, magerr)
+    masked = is_masked(mjd, mag, magerr)
+    if masked is None:
+        return *arrays, None
+    return arrays[0][~masked], arrays[1][~masked], arrays[2][~masked], ~masked
+
+
+def as_columns(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Three columns (n,) as numbers. Raises TypeError, and ValueError where they differ in length."""
+    arrays = as_floats(mjd, "mjd"), as_floats(mag, "mag"), as_floats(magerr, "magerr")
     if any(a.ndim != 1 or a.shape != arrays[0].shape for a in arrays):
         raise ValueError(f"mjd, mag and magerr must have one length, got {[a.shape for a in arrays]}")
-    unmasked = np.ones(arrays[0].size, np.bool_)
-    for column in (mjd, mag, magerr, *more):
-        mask = getattr(column, "mask", None)  # of NumPy or Astropy; a method of pandas
-        if isinstance(mask, np.ndarray):
-            unmasked &= ~mask
-    if unmasked.all():
-        return *arrays, unmasked
-    return arrays[0][unmasked], arrays[1][unmasked], arrays[2][unmasked], unmasked
-
-
-def _offsets_among(unmasked: NDArray[np.bool_], offsets: ArrayLike) -> NDArray[np.int64]:
-    checked = _as_offsets("offsets", offsets, unmasked.size)
-    return checked if unmasked.all() else np.concatenate([[0], np.cumsum(unmasked)])[checked]
+    return arrays
 
 
 def _slices(n: int, threads: int) -> list[tuple[int, int]]:
@@ -143,10 +128,15 @@ def update_many(
     object j is seen as of the rising times asof[views[j]:views[j + 1]], one after the other, at hardly more cost than
     once; results are in that order, all bands of one view after those of the view before. Epochs of which anything is
     masked are left out; `offsets` count them all the same. Releases the GIL.
+
+    Raises ValueError for columns, offsets, objects, views or states that do not fit, TypeError for datetimes or text.
     """
-    mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr)
-    offsets = _offsets_among(unmasked, offsets)
-    objects = _as_objects(objects, offsets.size - 1)
+    size = np.size(mjd)
+    mjd, mag, magerr, unmasked = as_light_curves(mjd, mag, magerr)
+    offsets = as_offsets("offsets", offsets, size)
+    if unmasked is not None:
+        offsets = np.concatenate([[0], np.cumsum(unmasked)])[offsets]
+    objects = as_objects(objects, offsets.size - 1)
     n = objects.size - 1
     if len(states) != n:
         raise ValueError(f"{len(states)} states for {n} objects")
@@ -171,7 +161,7 @@ def update_many(
                      old_offsets[a : b + 1], new, slots[a : b + 1], curves[a : b + 1], features, profiles, rows,
                      sizes[a:b], codes)  # fmt: skip
 
-    _in_threads(run, n, threads)
+    in_threads(run, n, threads)
     kept = zip(states, slots.tolist(), sizes.tolist(), strict=False)
     return Updates(
         features=features,
@@ -182,7 +172,8 @@ def update_many(
     )
 
 
-def _in_threads(run: Callable[[tuple[int, int]], None], n: int, threads: int) -> None:
+def in_threads(run: Callable[[tuple[int, int]], None], n: int, threads: int) -> None:
+    """Runs it on so many equal parts of n, side by side."""
     parts = _slices(n, threads)
     if len(parts) <= 1:
         for part in parts:
@@ -201,73 +192,3 @@ def update(
     if result.reasons[0] is not None or result.periods[0] is None:
         raise UnusableLightCurve(result.reasons[0] or "no_period")
     return Update(result.features[0], result.profiles[0], result.periods[0], result.states[0])
-
-
-def extract_many(
-    mjd: ArrayLike,
-    mag: ArrayLike,
-    magerr: ArrayLike,
-    offsets: ArrayLike,
-    *,
-    objects: ArrayLike | None = None,
-    upsilont: bool = False,
-    threads: int = 1,
-) -> Batch:
-    """Features and profiles of m light curves, without states; arguments as for `update_many`.
-
-    With `upsilont` every light curve has the period that UPSILoN-T would give it, whatever it is worth, to feed its
-    network, which knows no profile: it stays NaN.
-    """
-    mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr)
-    offsets = _offsets_among(unmasked, offsets)
-    objects = _as_objects(objects, offsets.size - 1)
-    m = offsets.size - 1
-    features, profiles = np.full((m, N_FEATURES), np.nan), np.full((m, N_PROFILE), np.nan)
-    if not upsilont:
-        reasons: list[str | None] = []
-        for start in range(0, objects.size - 1, CHUNK):
-            part = objects[start : start + CHUNK + 1]
-            first, last = part[0], part[-1]
-            nothing, of_part = [None] * (part.size - 1), offsets[first : last + 1]
-            found = update_many(nothing, mjd, mag, magerr, of_part, objects=part - first, threads=threads)
-            features[first:last], profiles[first:last] = found.features, found.profiles
-            reasons += found.reasons
-        return Batch(features, profiles, reasons)
-    codes = np.empty(m, np.int64)
-
-    def run(part: tuple[int, int]) -> None:
-        a, b = part
-        upsilont_batch(mjd, mag, magerr, offsets[a : b + 1], features[a:b], codes[a:b])
-
-    _in_threads(run, m, threads)
-    return Batch(features, profiles, [REASONS[code] for code in codes.tolist()])
-
-
-def extract(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, upsilont: bool = False) -> Floats:
-    """The 16 features of one light curve in any order of time (days, magnitudes): (16,).
-
-    Epochs of which anything is masked are left out. Raises UnusableLightCurve.
-    """
-    mjd, mag, magerr, _ = _as_light_curves(mjd, mag, magerr)
-    order = np.argsort(mjd, kind="stable")
-    batch = extract_many(mjd[order], mag[order], magerr[order], [0, mjd.size], upsilont=upsilont)
-    if batch.reasons[0] is not None:
-        raise UnusableLightCurve(batch.reasons[0])
-    return np.asarray(batch.features[0])
-
-
-def find_period(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, band: ArrayLike | None = None) -> Period:
-    """The period of one object, epochs (n,) in any order of time (days, magnitudes), in one band or by `band` (n,).
-
-    Bands share a period as in `update_many`. Epochs of which anything is masked, the band too, are left out. Raises
-    UnusableLightCurve if no band can be used.
-    """
-    of_epoch = np.zeros(np.size(mjd)) if band is None else band
-    mjd, mag, magerr, unmasked = _as_light_curves(mjd, mag, magerr, of_epoch)
-    names, number = np.unique(np.asarray(of_epoch)[unmasked], return_inverse=True)
-    order = np.lexsort((mjd, number))
-    offsets = np.searchsorted(number[order], np.arange(names.size + 1))
-    found = update_many([None], mjd[order], mag[order], magerr[order], offsets, objects=[0, names.size])
-    if found.periods[0] is None:
-        raise UnusableLightCurve(str(found.reasons[-1]) if found.reasons else "too_few_epochs")
-    return found.periods[0]

@@ -13,8 +13,10 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 from rich.table import Table
 
-from starsieve.features.tools.commands import check_file, need
+from starsieve.features.tools.commands import need, tell
 from starsieve.features.tools.errors import UsageError
+from starsieve.features.tools.options import LIGHT_CURVES, Band, ColumnNames, Labels, OutputTable, form_of
+from starsieve.features.tools.outputs import check_table
 from starsieve.models import registry_cli
 
 ERRORS_ONLY = "3"  # of what TensorFlow has to say
@@ -30,7 +32,7 @@ class Catalogue(StrEnum):
     ogle3 = "ogle3"
 
 
-Data = Annotated[Path, typer.Option("--data", help="Folder with objects.parquet and points.parquet.")]
+Data = Annotated[Path, typer.Option("--data", help=f"Labelled light curves. {LIGHT_CURVES}")]
 Everything = Annotated[
     Path,
     typer.Option("--data", envvar="STARSIEVE_DATA", help="Folder with lightcurves/, catalogs/, alerts/, upsilont/."),
@@ -83,6 +85,17 @@ def transfer(
     ] = None,
     fraction: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the labels, at least one a class.")] = 1.0,
     survey: Annotated[str | None, typer.Option(help="Name of the survey; default: the folder's.")] = None,
+    parent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS=PARENT",
+            help="Where a class belongs that the ELAsTiCC taxonomy does not have, such as BLAZAR=AGN or "
+            "BLAZAR=2332; under 100 Meta/Other without. Once for each.",
+        ),
+    ] = None,
+    column: ColumnNames = None,
+    labels: Labels = None,
+    band: Band = None,
     seed: Seed = 0,
     cache: Cache = None,
     threads: Threads = 1,
@@ -90,8 +103,11 @@ def transfer(
     """Transfer a network to the labelled light curves of a survey.
 
     Example: [bold]starsieve transfer --source ogle3 --data lightcurves/asas --fraction 0.1 -o my-asas[/bold]
+
+    Example: [bold]starsieve transfer --source ogle3 --data stars/ --labels classes.csv --parent BLAZAR=AGN -o my[/bold]
     """
     with _working(cache, threads) as work:
+        from starsieve.features.tools.files import survey_of  # noqa: PLC0415
         from starsieve.models.recipes import transfer  # noqa: PLC0415
 
         card = transfer.transfer(
@@ -100,12 +116,17 @@ def transfer(
             source=source,
             published=published or data.resolve().parent.parent / "upsilont",
             fraction=fraction,
-            name=survey or data.resolve().name,
+            name=survey or survey_of(data),
+            form=form_of(column, labels, band),
+            parents=_parents(parent),
             seed=seed,
             work=work,
         )
-    if card.scores is not None:
-        _show_scores(card.scores.model_dump())
+    if card.scores is not None and card.of_all is not None:
+        absent = card.dropped_classes
+        _show_scores(
+            card.scores.model_dump() | {"left_out": absent, "not_classified": card.not_classified}, card.of_all
+        )
     typer.echo(f"{card.name} {card.version} is in {output}; dropped classes: {card.dropped_classes or 'none'}")
 
 
@@ -114,6 +135,9 @@ def evaluate(
     survey: Annotated[str | None, typer.Option(help="One of `starsieve models list`.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a network of your own.")] = None,
     max_epochs: Annotated[int | None, typer.Option(min=1, help="Cut every light curve to its first epochs.")] = None,
+    column: ColumnNames = None,
+    labels: Labels = None,
+    band: Band = None,
     as_json: Json = False,
     cache: Cache = None,
     threads: Threads = 1,
@@ -121,41 +145,59 @@ def evaluate(
     """Judge a network by labelled light curves; by those it was trained on, it looks better than it is.
 
     Example: [bold]starsieve evaluate --model my-asas --data lightcurves/new-asas --max-epochs 50 --json[/bold]
+
+    Example: [bold]starsieve evaluate --survey asas --data stars/ --labels classes.csv --column label=Type[/bold]
     """
     from starsieve.features.tools.folder import read_light_curves  # noqa: PLC0415
     from starsieve.models.judging import judging  # noqa: PLC0415
 
     classifier = _classifier(survey, model)
-    curves = read_light_curves(data)
-    _warn_of_bands(curves, classifier)
+    curves = read_light_curves(data, form_of(column, labels, band))
+    _warn_of_bands(curves.bands_seen, classifier)
     table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
     scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
-    _show_scores(scores)
+    of_all = judging.of_all(scores)
+    scores["of_all"] = {"n": of_all.n, "right": of_all.right, "accuracy": of_all.accuracy}
+    scores["trained_on"] = _tell_of_training(classifier.card)
+    _show_scores(scores, of_all)
     if as_json:
         typer.echo(json.dumps(scores))
 
 
 def classify(
-    folder: Annotated[Path, typer.Argument(help="Folder with objects.parquet and points.parquet.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
+    path: Annotated[Path, typer.Argument(help=LIGHT_CURVES)],
+    output: OutputTable,
     survey: Annotated[str | None, typer.Option(help="One of `starsieve models list`.")] = None,
     model: Annotated[Path | None, typer.Option(help="Folder of a network of your own.")] = None,
+    column: ColumnNames = None,
+    band: Band = None,
     cache: Cache = None,
     threads: Threads = 1,
 ) -> None:
-    """Classify a folder of light curves: a row for each object, a column for each class.
+    """Classify light curves: a row for each object, with class, period and reason, and a column for each class.
 
     Example: [bold]starsieve classify lightcurves/asas --survey asas -o classes.parquet[/bold]
-    """
-    from starsieve.features.tools.folder import read_light_curves  # noqa: PLC0415
-    from starsieve.models.judging import judging  # noqa: PLC0415
 
+    Example: [bold]starsieve classify stars/ --column magerr=e_Vmag --band V --survey asas -o classes.csv[/bold]
+
+    Example: [bold]starsieve classify survey.csv --column object_id=ID --survey ztf -o classes.ecsv[/bold]
+
+    Example: [bold]starsieve classify survey.fits --model my-network -o classes.parquet[/bold]
+    """
     classifier = _classifier(survey, model)
-    check_file(output)
-    curves = read_light_curves(folder)
-    _warn_of_bands(curves, classifier)
-    table = _features(curves, cache, threads)
-    judging.write(classifier, table, judging.answers(classifier, table), output)
+    check_table(output)
+    from starsieve.features.tools.folder import opened  # noqa: PLC0415
+    from starsieve.models.data import tables  # noqa: PLC0415
+    from starsieve.models.judging import catalogue  # noqa: PLC0415
+
+    folder = opened(path, form_of(column, None, band), optional=catalogue.POSITION)
+    _warn_of_bands(folder.bands.tolist(), classifier)
+    where = cache or tables.default_cache()
+    with Progress(console=Console(stderr=True)) as progress:
+        bar = progress.add_task("objects", total=len(folder.objects))
+        catalogue.write(
+            classifier, folder, output, cache=where, threads=threads, on_objects=lambda n: progress.advance(bar, n)
+        )
 
 
 @models_app.command()
@@ -196,12 +238,11 @@ def _features(curves: Any, cache: Path | None, threads: int) -> Any:
         return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
 
 
-def _warn_of_bands(curves: Any, classifier: Any) -> None:
+def _warn_of_bands(bands: list[str], classifier: Any) -> None:
     """The stream classifies none but the network's bands; here, whoever tries it with others is to know."""
-    others = [band for band in curves.bands_seen if band not in classifier.bands]
+    others = [band for band in bands if band not in classifier.bands]
     if others:
-        text = f"bands {', '.join(others)}: this network was trained on {', '.join(classifier.bands)}"
-        typer.secho(text, err=True, fg=typer.colors.YELLOW)
+        tell(f"bands {', '.join(others)}: this network was trained on {', '.join(classifier.bands)}")
 
 
 def _classifier(survey: str | None, model: Path | None) -> Any:
@@ -213,13 +254,40 @@ def _classifier(survey: str | None, model: Path | None) -> Any:
     return Classifier(model) if model else registry.load(str(survey))
 
 
-def _show_scores(scores: dict[str, Any]) -> None:
-    table = Table("class", "precision", "recall", "F1", "n", title=f"{scores['n']} objects")
+def _tell_of_training(card: Any) -> dict[str, Any] | None:
+    """Says what a network was trained on, and how good its card says it is of what it had not seen."""
+    if card.training is None:
+        return None
+    objects = sum(card.training.objects.values())
+    own = "" if card.of_all is None else f"; its card has an accuracy of {card.of_all.accuracy:.3f} for unseen ones"
+    tell(f"trained on {objects:,} objects ({card.training.light_curves}): of these it knows the answers{own}")
+    return {"objects": objects, "light_curves": card.training.light_curves}
+
+
+def _parents(texts: list[str] | None) -> dict[str, int]:
+    from starsieve.models.serving import taxonomy  # noqa: PLC0415
+
+    found = {}
+    for text in texts or ():
+        label, _, parent = text.rpartition("=")
+        if not label:
+            raise UsageError(f"--parent {text}: it is CLASS=PARENT")
+        found[label] = taxonomy.parent_of(parent)
+    return found
+
+
+def _show_scores(scores: dict[str, Any], of_all: Any) -> None:
+    """What is right of all labelled objects first, then the scores of those whose classes the network has."""
+    title = f"right: {of_all.right:,} of all {of_all.n:,} labelled objects, {of_all.accuracy:.3f}"
+    table = Table("class", "precision", "recall", "F1", "n", title=title)
     for name, value in scores["per_class"].items():
         if value["n"]:
             table.add_row(name, *(f"{value[key]:.2f}" for key in ("precision", "recall", "f1")), str(value["n"]))
+    for name, count in scores["left_out"].items():
+        table.add_row(name, "", "not a class of the network", "", str(count))
     console = Console(stderr=True)
     console.print(table)
+    console.print(f"Of the {scores['n']:,} objects of its classes:")
     console.print({key: scores[key] for key in ("mcc", "macro_f1", "accuracy", "ece", "left_out", "not_classified")})
 
 

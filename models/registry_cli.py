@@ -35,7 +35,7 @@ def mount(app: typer.Typer) -> None:
 
 def list_networks(networks: Address = None) -> None:
     """List the networks at hand. Example: [bold]starsieve models list --networks /srv/networks[/bold]"""
-    table = Table("", "survey", "version", "from", "classes", "bands", "macro-F1", "MCC")
+    table = Table("", "survey", "version", "from", "classes", "bands", "right of all", "macro-F1", "MCC")
     for survey, version, origin, is_active in _known(networks):
         try:
             network = _load(networks, survey, version)
@@ -43,7 +43,9 @@ def list_networks(networks: Address = None) -> None:
             table.add_row("*" * is_active, survey, version, origin, f"cannot be used: {error}")
             continue
         scores = network.card.scores
-        found = ("", "") if scores is None else (f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}")
+        found: tuple[str, ...] = ()
+        if scores is not None and network.card.of_all is not None:
+            found = (f"{network.card.of_all.accuracy:.2f}", f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}")
         row = (survey, network.version, origin, " ".join(network.classes), " ".join(network.bands), *found)
         table.add_row("*" * is_active, *row)
     table.caption = "*: the one that streams use"

@@ -22,8 +22,8 @@ WITHOUT = {
     "pyarrow": (
         "archive",
         [
-            "features {} -o {}/out",
-            "classify {} --survey ztf -o {}/out",
+            "features {} -o {}/out.csv",
+            "classify {} --survey ztf -o {}/out.csv",
             "evaluate --survey ztf --data {}",
             "bench periods --data {}",
             "simulate --light-curves {} -o {}/packets",
@@ -43,6 +43,7 @@ WITHOUT = {
             "drift --plot {}/drift.png",
         ],
     ),
+    "astropy": ("archive", ["features {} -o {}/out.ecsv", "classify {} --survey ztf -o {}/out.ecsv"]),
     "tensorflow": ("train", ["transfer --source none --data {} -o {}/out", "train --data {} -o {}/out"]),
     "sklearn": ("train", ["experiment transfer --data {} -o {}/out"]),
     "joblib": ("train", ["experiment transfer --data {} -o {}/out"]),
@@ -83,19 +84,26 @@ def test_a_missing_extra_is_named_before_any_work(module: str, folder: Path) -> 
         assert exit_code == EXIT_FAILED, (command, stderr, exception)
         message = stderr.strip().splitlines()[-1]
         assert message == f"this command needs {module}: pip install 'starsieve[{extra}]'", command
-    assert not (folder / "out").exists()
+    assert not list(folder.glob("out*"))
 
 
 @pytest.mark.parametrize(
     "command",
     [
-        "features nowhere -o {}/out",
+        "features nowhere -o {}/out.csv",
         "features {} -o {}",
-        "classify nowhere --survey ztf -o {}/out",
-        "classify {} --survey nothing -o {}/out",
+        "classify nowhere --survey ztf -o {}/out.csv",
+        "classify {} --survey nothing -o {}/out.csv",
         "classify {} --survey ztf -o {}",
-        "classify {} --survey ztf -o {}/objects.parquet/out",
-        "classify {} --survey ztf -o {}/out --cache {}/objects.parquet",
+        "classify {} --survey ztf -o {}/objects.parquet/out.csv",
+        "classify {} --survey ztf -o {}/out.csv --cache {}/objects.parquet",
+        "features {} -o {}/out.txt",
+        "features {} -o {}/out.csv --column Vmag",
+        "features {} -o {}/out.csv --column mag=Vmag",
+        "features {} -o {}/out.csv --band r",
+        "classify {} --survey ztf -o {}/out",
+        "evaluate --data {} --survey ztf --labels {}/nowhere.csv",
+        "simulate --objects 1 -o {}/packets --band r",
         "evaluate --data {}",
         "evaluate --data {} --survey ztf --model ztf",
         "evaluate --data nowhere --survey ztf",
@@ -120,7 +128,7 @@ def test_what_is_typed_wrong_ends_with_two_and_one_line(
     result = RUNNER.invoke(app, command.replace("{}", str(folder)).split())
     assert result.exit_code == EXIT_WRONG_USAGE, result.output
     assert result.stderr.strip()
-    assert not (folder / "out").exists()
+    assert not list(folder.glob("out*"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from starsieve.broker.avro.plain import read_plain
 from starsieve.broker.avro.reader import Record
 from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
 from starsieve.broker.process import Outcome
+from starsieve.models.serving import taxonomy
 from starsieve.models.serving.classifier import Classifier
 
 SCHEMA = "elasticc.v0_9_1.brokerClassification"
@@ -17,10 +18,10 @@ _NOT_CLASSIFIED = 300
 
 
 def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
-    """The message of one outcome; classes that share an id in the ELAsTiCC taxonomy are summed."""
+    """The message of one outcome; classes that share an id in the ELAsTiCC taxonomy, or a parent, are summed."""
     probabilities: dict[int, float] = defaultdict(float)
     for _, class_id, probability in classifications(outcome, classifier):
-        probabilities[class_id] += probability
+        probabilities[taxonomy.place(class_id)] += probability
     message = io.BytesIO()
     fastavro.schemaless_writer(
         message,

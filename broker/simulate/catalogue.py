@@ -18,7 +18,9 @@ from starsieve.broker.simulate.observed import (
     to_mag,
 )
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD
-from starsieve.features.tools.folder import Folder, Objects, UnreadableFolderError, read_objects
+from starsieve.features.tools.columns import AS_NAMED, Form
+from starsieve.features.tools.files import survey_of
+from starsieve.features.tools.folder import Objects, UnreadableFolderError, opened
 from starsieve.features.tools.lightcurves import LightCurves
 from starsieve.models.data import splits
 
@@ -45,8 +47,10 @@ class Star:
     dec: float
 
 
-def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool = False) -> list[ObservedStar]:
-    """At most `objects` stars, drawn at random, of a folder with objects.parquet and points.parquet; needs pyarrow.
+def read_light_curves(
+    path: Path, objects: int, seed: int, *, held_out: bool = False, form: Form = AS_NAMED
+) -> list[ObservedStar]:
+    """At most `objects` stars with a position, drawn at random, of light curves in any form; needs pyarrow.
 
     The catalogue's magnitudes are the total magnitudes, and its times are taken as barycentric mid-exposures: a decoder
     finds the same light curve again, as far as alerts carry it. The reference flux is the median of each band, and the
@@ -57,24 +61,25 @@ def read_light_curves(folder: Path, objects: int, seed: int, *, held_out: bool =
         held_out: only stars that the shipped ZTF network was not trained on.
 
     Raises:
-        UnreadableFolderError: the folder cannot be read, or has no star that can be simulated.
+        UnreadableFolderError: the light curves cannot be read, or has no star that can be simulated.
     """
-    catalogue = read_objects(folder, _NUMBERS)
+    folder = opened(path, form, ("ra", "dec"), ("period",))
+    catalogue = folder.objects
     placed = np.isfinite(catalogue.numbers["ra"]) & np.isfinite(catalogue.numbers["dec"])
     names = catalogue.object_id.tolist()
     usable = [i for i in np.flatnonzero(placed).tolist() if not held_out or splits.held_out(names[i])]
     if not usable:
-        raise UnreadableFolderError(f"{folder} has no {'held-out ' * held_out}star with a position (ra, dec)")
+        raise UnreadableFolderError(f"{path} has no {'held-out ' * held_out}star with a position (ra, dec)")
     drawn = np.array(usable)[np.sort(np.random.default_rng(seed).permutation(len(usable))[:objects])]
-    curves = Folder(folder, catalogue).light_curves(drawn)
+    curves = folder.light_curves(drawn)
     curves = curves.keep((curves.mjd > FIRST_MJD) & (curves.mjd < LAST_MJD))
     bands: dict[int, list[tuple[Array, ...]]] = {}
     for piece in np.flatnonzero(curves.epochs).tolist():
         bands.setdefault(int(curves.owner[piece]), []).append(_band(curves, piece))
     if not bands:
         when = f"between 1990 and 2060 (MJD {FIRST_MJD} to {LAST_MJD})"
-        raise UnreadableFolderError(f"{folder} has no star with epochs {when}")
-    survey = folder.resolve().name
+        raise UnreadableFolderError(f"{path} has no star with epochs {when}")
+    survey = survey_of(path)
     return [_observed(survey, _star(catalogue, int(drawn[owner])), of_star) for owner, of_star in bands.items()]
 
 
@@ -115,7 +120,9 @@ def _band(curves: LightCurves, piece: int) -> tuple[Array, ...]:
     """Times, filters, fluxes, flux errors and reference fluxes of one light curve."""
     band = str(curves.bands[curves.band[piece]])
     if band not in FILTERS:
-        raise UnreadableFolderError(f"no filter of ZTF stands for the band {band!r}; known are {', '.join(FILTERS)}")
+        raise UnreadableFolderError(
+            f"no filter of ZTF stands for the band {band!r}; known are {', '.join(FILTERS)}; --band names one"
+        )
     points = slice(curves.offsets[piece], curves.offsets[piece + 1])
     mjd, mag, magerr = curves.mjd[points], curves.mag[points], curves.magerr[points]
     flux = to_flux(mag)

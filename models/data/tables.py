@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from starsieve import features
 from starsieve.features import caches
+from starsieve.features.periods.aliases import NAMES, alias_names
+from starsieve.features.periods.period import TRUST
 from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools import compiling
 from starsieve.features.tools.commands import check_folder, replacing
@@ -20,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 TOO_FEW_EPOCHS = "too_few_epochs"
+PERIOD = ("period", "trust", "aliases")  # the last columns of what is cached
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,15 @@ class Table:
         return Table(self.object_id, self.label, *parts, self.reason, self.band[rows])
 
 
+@dataclass(frozen=True)
+class Periods:
+    """Of n objects; "" and NaN where none was found."""
+
+    days: Floats  # (n,)
+    trust: npt.NDArray[np.str_]  # (n,) see features.Period
+    aliases: npt.NDArray[np.str_]  # (n,) with commas between them
+
+
 def stack(tables: Sequence[Table]) -> Table:
     """Rows of several tables of the same objects (a star observed in several ways) in one table."""
     first = tables[0]
@@ -83,6 +95,11 @@ def default_cache() -> Path:
 
 
 def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
+    """As `extract_with_periods`, without the periods."""
+    return extract_with_periods(curves, cache=cache, threads=threads)[0]
+
+
+def extract_with_periods(curves: LightCurves, *, cache: Path | None = None, threads: int = 1) -> tuple[Table, Periods]:
     """Features of every light curve with at least MIN_EPOCHS points; those of one object have one period.
 
     With a cache folder, a set of light curves that this version of the feature code has seen before is not computed
@@ -98,7 +115,8 @@ def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1)
         compiling.prepare()
         light_curves = usable.mjd, usable.mag, usable.magerr, offsets
         found = features.extract_many(*light_curves, objects=objects, threads=threads)
-        return np.hstack([found.features, found.profiles])
+        of_object = np.array([_numbered(period) for period in found.periods]).reshape(-1, len(PERIOD))
+        return np.hstack([found.features, found.profiles, np.repeat(of_object, np.diff(objects), axis=0)])
 
     values = cached(cache, caches.code_of("features"), usable, compute) if cache else compute()
     good = ~np.isnan(values[:, 0])
@@ -112,8 +130,25 @@ def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1)
     reason[owner[good]] = ""
     view = np.zeros(np.count_nonzero(good), dtype=np.int64)
     band = np.array(curves.bands)[curves.band[long]]
-    rows = owner[good], epochs[good], values[good], view
-    return Table(curves.object_id, curves.label, *rows, reason.astype(np.str_), band[good])
+    rows = owner[good], epochs[good], values[good, : -len(PERIOD)], view
+    table = Table(curves.object_id, curves.label, *rows, reason.astype(np.str_), band[good])
+    return table, _periods(len(reason), owner[good], values[good])
+
+
+def _numbered(period: features.Period | None) -> tuple[float, ...]:
+    """What PERIOD names, as numbers."""
+    if period is None:
+        return (np.nan,) * len(PERIOD)
+    return period.period, TRUST.index(period.trust), sum(1 << NAMES.index(name) for name in period.aliases)
+
+
+def _periods(count: int, owner: Ints, values: Floats) -> Periods:
+    """The periods of `count` objects from the rows that some of them have."""
+    days, trust, aliases = np.full(count, np.nan), np.full(count, "", object), np.full(count, "", object)
+    first = np.unique(owner, return_index=True)[1]
+    for number, row in zip(owner[first].tolist(), values[first, -len(PERIOD) :].tolist(), strict=True):
+        days[number], trust[number], aliases[number] = row[0], TRUST[int(row[1])], ",".join(alias_names(int(row[2])))
+    return Periods(days, trust.astype(np.str_), aliases.astype(np.str_))
 
 
 def cached(cache: Path, what: str, curves: LightCurves, compute: Callable[[], Floats]) -> Floats:

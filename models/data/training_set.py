@@ -20,7 +20,7 @@ class TrainingSet:
     table: Table
     bands: tuple[str, ...]
     dropped: dict[str, int]  # classes with too few objects
-    not_classified: dict[str, int]  # objects without features, by reason
+    not_classified: dict[str, int]  # objects of the other classes without features, by reason
     repeated: list[str]  # objects left out because another has the same light curve
     strange: Table  # the objects of the dropped classes: unlike everything the network learns
 
@@ -45,7 +45,7 @@ def training_set(
     usable = np.flatnonzero(_of_common_classes(own.label, learnable & ~repeated))
     common = np.unique(own.label[usable]).tolist()
     dropped = Counter(label for label in own.label.tolist() if label not in [*common, ""])
-    failed = Counter(reason for reason in own.reason.tolist() if reason)
+    failed = Counter(reason for reason in own.reason[np.isin(own.label, common)].tolist() if reason)
     return TrainingSet(
         tables.stack([table.select(usable) for table in seen]),
         tuple(curves.bands_seen),

@@ -1,16 +1,15 @@
 """A classifier against labelled light curves it was not trained on."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from starsieve.features.tools.commands import replacing
 from starsieve.models import ModelError
 from starsieve.models.data.tables import Table
 from starsieve.models.judging import evaluation
+from starsieve.models.serving.card import OfAll
 from starsieve.models.serving.classifier import MISSING_NUMBER, Classifier
 from starsieve.models.serving.taxonomy import RESIDUAL
 
@@ -30,7 +29,7 @@ def answers(classifier: Classifier, table: Table) -> Floats:
     return probabilities
 
 
-def _reasons(reason: npt.NDArray[np.str_], answered: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
+def reasons(reason: npt.NDArray[np.str_], answered: npt.NDArray[np.bool_]) -> npt.NDArray[np.str_]:
     """Why objects (n,) have no answer, "" where they have: `reason` they have no row, or a number is missing in all."""
     return np.where(answered | (reason != ""), reason, MISSING_NUMBER)
 
@@ -59,21 +58,11 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
     else:
         scores["ece"] = scores["ece_95"] = scores["reliability"] = None
     scores["left_out"] = dict(Counter(label or UNLABELLED for label in table.label[~known].tolist()))
-    scores["not_classified"] = dict(Counter(_reasons(table.reason[known], answered)[~answered].tolist()))
+    scores["not_classified"] = dict(Counter(reasons(table.reason[known], answered)[~answered].tolist()))
     return scores
 
 
-def write(classifier: Classifier, table: Table, probabilities: Floats, path: Path) -> None:
-    """Writes a Parquet file: object_id, class (most probable), reason (why there is none), a column for each class."""
-    import pyarrow as pa  # noqa: PLC0415 (an extra)
-    from pyarrow import parquet  # noqa: PLC0415
-
-    answered = ~np.isnan(probabilities[:, 0])
-    best = np.where(answered, np.array(classifier.classes)[np.nan_to_num(probabilities).argmax(axis=1)], None)
-    columns = {name: probabilities[:, number] for number, name in enumerate(classifier.classes)}
-    reason = _reasons(table.reason, answered)
-    table_out = pa.table(
-        {"object_id": table.object_id, "class": pa.array(best, pa.string()), "reason": reason, **columns}
-    )
-    with replacing(path) as unfinished:
-        parquet.write_table(table_out, unfinished)
+def of_all(scores: dict[str, Any]) -> OfAll:
+    """What `judge` found of all labelled objects, those left out included, which the network cannot answer rightly."""
+    left_out = sum(count for label, count in scores["left_out"].items() if label != UNLABELLED)
+    return OfAll(sum(row[number] for number, row in enumerate(scores["confusion"])), scores["n"] + left_out)

@@ -35,7 +35,7 @@ def _text(card: Card) -> str:
     if card.simulated is not None:
         lines += ["", f"What is simulated: {card.simulated}"]
     if card.scores is not None:
-        lines += ["", *_scores(card.scores, objects), ""]
+        lines += ["", *_headline(card), *_scores(card, card.scores, objects), ""]
     few, unfamiliar = card.dropped_classes, card.unfamiliar
     for title, found in (("Classes with too few objects", few), ("AUROC of Residual", unfamiliar)):
         if found:
@@ -48,8 +48,22 @@ def _text(card: Card) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _scores(scores: Scores, objects: Mapping[str, int]) -> list[str]:
+def _headline(card: Card) -> list[str]:
+    """What is right of all labelled objects, before what is right of those of the network's classes."""
+    if not (card.of_all and (card.dropped_classes or card.not_classified)):
+        return []
+    absent, unanswered = sum(card.dropped_classes.values()), sum(card.not_classified.values())
+    return [
+        f"Of all {card.of_all.n} labelled objects {card.of_all.right} are answered rightly ("
+        f"{card.of_all.accuracy:.3f}): {absent} are of {len(card.dropped_classes)} classes that were left out, and "
+        f"{unanswered} could not be classified.",
+        "",
+    ]
+
+
+def _scores(card: Card, scores: Scores, objects: Mapping[str, int]) -> list[str]:
     """The scores of all and of each class, of which so many objects were trained on."""
+    ids = dict(zip(card.classes, card.class_ids, strict=True))
     return [
         f"Scores of {scores.of}: macro-F1 {scores.macro_f1:.3f}, MCC {scores.mcc:.3f}, "
         f"accuracy {scores.accuracy:.3f}, calibration error {scores.ece:.3f}, {scores.n} objects.",
@@ -57,16 +71,16 @@ def _scores(scores: Scores, objects: Mapping[str, int]) -> list[str]:
         "| class | in ELAsTiCC | trained on | precision | recall | F1 | judged on |",
         "|---|---|---|---|---|---|---|",
         *(
-            f"| {name} | {_elasticc(name)} | {objects.get(name, 0)} | {one.precision:.2f} | {one.recall:.2f} | "
+            f"| {name} | {_elasticc(ids[name])} | {objects.get(name, 0)} | {one.precision:.2f} | {one.recall:.2f} | "
             f"{one.f1:.2f} | {one.n} |"
             for name, one in scores.per_class.items()
         ),
     ]
 
 
-def _elasticc(label: str) -> str:
-    class_id = taxonomy.class_id(label)
-    return f"{class_id} {taxonomy.ELASTICC[class_id]}"
+def _elasticc(class_id: int) -> str:
+    place = taxonomy.place(class_id)
+    return f"{'' if place == class_id else f'{class_id} under '}{place} {taxonomy.ELASTICC[place]}"
 
 
 def _draw(path: Path, card: Card) -> None:

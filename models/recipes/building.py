@@ -1,7 +1,7 @@
 """What every training of a network has in common: its size, its working conditions, and the files that come of it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,13 @@ class Work:
 
 
 def save(
-    trained: Trained, output: Path, name: str, bands: tuple[str, ...], table: Table, notes: dict[str, Any]
+    trained: Trained,
+    output: Path,
+    name: str,
+    bands: tuple[str, ...],
+    table: Table,
+    notes: dict[str, Any],
+    parents: Mapping[str, int] | None = None,
 ) -> Card:
     """Writes a network, with its scores on training objects, each by a member that had not seen it; gives its card."""
     answers = ensemble.unseen(trained, table)
@@ -55,7 +61,7 @@ def save(
     notes["scores"] = scores | judging.judge(trained.classes, table, answers)
     of = "training objects, whole and as training sees them with fewer epochs and more noise"
     notes["drift"] = reference_of(of, table, trained.scaler, (*trained.classes, RESIDUAL), answers).to_json()
-    card = write.save(trained, output, survey=name, bands=bands, notes=notes)
+    card = write.save(trained, output, survey=name, bands=bands, notes=notes, parents=parents)
     report.write(output, card)
     return card
 

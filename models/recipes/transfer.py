@@ -1,13 +1,16 @@
 """Transfers a source network to the labelled light curves of a survey."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from starsieve.features.photometry import MIN_EPOCHS
+from starsieve.features.tools.columns import AS_NAMED, Form
 from starsieve.features.tools.commands import check_folder
+from starsieve.features.tools.files import survey_of
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
 from starsieve.models import ModelError
@@ -15,6 +18,7 @@ from starsieve.models.data import splits, tables, training_set
 from starsieve.models.data.tables import Table
 from starsieve.models.recipes import building, sources, upsilont
 from starsieve.models.recipes.building import OURS, Work
+from starsieve.models.serving import taxonomy
 from starsieve.models.serving.card import Card
 from starsieve.models.training import ensemble
 from starsieve.models.training.ensemble import Recipe, Source, Trained
@@ -42,17 +46,22 @@ def transfer(
     seed: int,
     work: Work,
     origin: str | None = None,
+    form: Form = AS_NAMED,
+    parents: Mapping[str, int] | None = None,
 ) -> Card:
-    """Transfers to the labelled light curves of a folder, or to a fraction of them; writes the network, gives its card.
+    """Transfers to labelled light curves, or to a fraction of them; writes the network, gives its card.
 
     The scores on the card are of the training objects themselves, each judged by the member that had not seen it.
+    Classes without a place in the taxonomy get one under their parent; see `taxonomy.class_ids`.
     Raises ModelError for light curves or labels that nothing can be learned from.
     """
     start = find_source(source, published)
-    curves = read_light_curves(data)
+    curves = read_light_curves(data, form)
     check_folder(output)
     labels = Counter(curves.label.tolist())
-    ensemble.check_labels(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
+    common = sorted(label for label, count in labels.items() if label and count >= splits.MIN_CLASS_OBJECTS)
+    ensemble.check_labels(common)
+    taxonomy.class_ids(common, parents)
     with work.telling("features"):
         full = training_set.training_set(curves, views(curves), cache=work.cache, threads=work.threads)
     if len(np.unique(full.table.label)) < MIN_CLASSES:
@@ -66,7 +75,7 @@ def transfer(
     trained = ensemble.train(table, recipe(len(table.owner), start), start, seed, work.told(name))
     notes = {
         "training": building.training_notes(
-            source, f"{data.resolve().name}, {100 * fraction:.3g} % of the labels", table, seed
+            source, f"{survey_of(data)}, {100 * fraction:.3g} % of the labels", table, seed
         ),
         "dropped_classes": full.dropped,
         "not_classified": full.not_classified,
@@ -76,7 +85,7 @@ def transfer(
     }
     if origin:
         notes["origin"] = origin
-    return building.save(trained, output, name, full.bands, table, notes)
+    return building.save(trained, output, name, full.bands, table, notes, parents)
 
 
 def find_source(name: str, published: Path) -> Source | None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -145,6 +146,19 @@ class Scores(_Note):
     reliability: list[Bin] | None
 
 
+@dataclass(frozen=True)
+class OfAll:
+    """The answers about all labelled objects, whether the network has their classes or not."""
+
+    right: int
+    n: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share that is right."""
+        return self.right / max(self.n, 1)
+
+
 class Sizes(_Note):
     """The architecture of a network that others start from."""
 
@@ -173,7 +187,7 @@ class Card(_Note):
 
     training: Training | None = None
     dropped_classes: dict[str, int] = {}  # objects of classes that have too few
-    not_classified: dict[str, int] = {}  # labelled objects that could not be learned from, by the reason
+    not_classified: dict[str, int] = {}  # labelled objects of its classes that could not be learned from, by the reason
     repeated: list[str] = []  # objects with the light curve of another
     origin: str | None = None
     simulated: str | None = None
@@ -187,6 +201,15 @@ class Card(_Note):
     architecture: Sizes | None = None
     self_test: SelfTest | None = None
     drift: dict[str, Any] | None = None  # see serving.drift.Reference
+
+    @property
+    def of_all(self) -> "OfAll | None":
+        """How many labelled objects of its survey are answered rightly, also counting those that it cannot answer."""
+        if self.scores is None:
+            return None
+        right = sum(row[number] for number, row in enumerate(self.scores.confusion))
+        unanswered = sum(self.dropped_classes.values()) + sum(self.not_classified.values())
+        return OfAll(right, self.scores.n + unanswered)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -237,12 +260,15 @@ class Card(_Note):
         if self.classes[-1] != RESIDUAL or len(set(self.classes)) < len(self.classes):
             found = ", ".join(self.classes)
             raise _incompatible(f"its classes have to be different ones, {RESIDUAL} last: {found}")
+        if len(self.classes) != len(self.class_ids):
+            raise _incompatible(f"it has {len(self.classes)} classes and {len(self.class_ids)} class_ids")
         try:
-            ids = tuple(taxonomy.class_id(label) for label in self.classes)
+            pairs = zip(self.classes, self.class_ids, strict=True)
+            strange = [name for name, class_id in pairs if not taxonomy.fits(name, class_id)]
         except ModelError as error:
             raise _incompatible(str(error)) from error
-        if ids != self.class_ids:
-            raise _incompatible(f"its class_ids are {self.class_ids}, the taxonomy has {ids}")
+        if strange:
+            raise _incompatible(f"its class_ids are not those of the taxonomy for {', '.join(strange)}")
 
 
 def _incompatible(detail: str) -> RefusedError:

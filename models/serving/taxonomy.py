@@ -4,10 +4,14 @@ Source: github.com/LSSTDESC/elasticc, taxonomy/taxonomy.ipynb, with the leading 
 everything that varies. An id ends in as many zeros as it is broad: 2300 recurring, 2320 periodic, 2323 RR Lyrae.
 """
 
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 
 from starsieve.models import ModelError
 
+OWN = 100_000  # a class that is not in the taxonomy has its parent's id times this, and a number of its own
+OTHER = 100  # the parent of those for which nobody names one
+LONGEST_LABEL = 64  # characters
 RESIDUAL = "Residual"  # probability kept back for objects unlike anything in the training set
 
 ELASTICC = {
@@ -62,8 +66,63 @@ def class_id(label: str) -> int:
     return _IDS[label]
 
 
+def class_ids(labels: Sequence[str], parents: Mapping[str, int] | None = None) -> tuple[int, ...]:
+    """Ids of all classes of a network; one that is not in the taxonomy gets its own, under its parent or OTHER.
+
+    An own id depends on label and parent alone, so that it stays when other classes come and go. Raises ModelError for
+    a parent of a class that has a place or is not there, for a label that is no name, and where two ids are one.
+    """
+    parents = parents or {}
+    for label in parents:
+        if label not in labels:
+            raise ModelError(f"{label} has a parent, but is none of the classes, which are {', '.join(labels)}")
+        if label in _IDS:
+            raise ModelError(f"{label} is {ELASTICC[_IDS[label]]} in the ELAsTiCC taxonomy: it takes no other parent")
+    ids = tuple(_IDS[label] if label in _IDS else own_id(label, parents.get(label, OTHER)) for label in labels)
+    own = {number: label for number, label in zip(ids, labels, strict=True) if number >= OWN}
+    for number, label in zip(ids, labels, strict=True):
+        if own.get(number, label) != label:
+            raise ModelError(f"the classes {own[number]} and {label} would have the same id: rename one")
+    return ids
+
+
+def own_id(label: str, parent: int) -> int:
+    """Id of a class that is not in the taxonomy. Raises ModelError for a label that is no name."""
+    if not label.isprintable() or len(label) > LONGEST_LABEL or "|" in label:
+        raise ModelError(
+            f"class {label[:LONGEST_LABEL]!r}: a class is a name of at most {LONGEST_LABEL} characters, without |"
+        )
+    return parent * OWN + zlib.crc32(label.encode()) % (OWN - 1) + 1
+
+
+def parent_of(text: str) -> int:
+    """The id in the taxonomy that a number, a name or a known label stands for. Raises ModelError."""
+    by_name = {name.casefold(): number for number, name in ELASTICC.items() if number not in {200, 300}}
+    found = _IDS.get(text, by_name.get(text.casefold()))
+    if found is None and text.isdecimal() and int(text) in by_name.values():
+        found = int(text)
+    if found is None or text == RESIDUAL:
+        known = ", ".join(f"{number} {name}" for name, number in ((ELASTICC[n], n) for n in by_name.values()))
+        raise ModelError(f"{text} is no class of the ELAsTiCC taxonomy, which has {known}")
+    return found
+
+
+def place(class_id: int) -> int:
+    """The id in the taxonomy itself: of an own class, its parent's."""
+    return class_id // OWN if class_id >= OWN else class_id
+
+
+def fits(label: str, class_id: int) -> bool:
+    """Whether a class may have this id."""
+    if label in _IDS:
+        return class_id == _IDS[label]
+    return place(class_id) in ELASTICC and class_id == own_id(label, place(class_id))
+
+
 def ancestors(class_id: int) -> tuple[int, ...]:
     """The broader classes of an id, narrowest first: 2323 -> (2320, 2300, 2000)."""
+    if class_id >= OWN:
+        return place(class_id), *ancestors(place(class_id))
     broader = (class_id // power * power for power in (10, 100, 1000))
     return tuple(dict.fromkeys(parent for parent in broader if parent not in {0, class_id}))
 

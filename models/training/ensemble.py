@@ -68,7 +68,7 @@ def train(
 ) -> Trained:
     """Trains on every object of a table; its labels are the classes.
 
-    Raises ModelError for a label that is not in the taxonomy, and for too few labels.
+    Raises ModelError for a label that cannot be a class, and for too few labels.
     """
     return train_together([table], recipe, source, [seed], on_steps)[0]
 
@@ -83,7 +83,7 @@ def train_together(
     """A classifier for each of several tables with the same classes, trained side by side in one graph.
 
     What one learns does not depend on the others, but for chance: rows and dropout are drawn for all together.
-    Raises ModelError for a label that is not in the taxonomy, for fewer members than FOLDS, and for so few labels that
+    Raises ModelError for a label that cannot be a class, for fewer members than FOLDS, and for so few labels that
     a member has nothing to learn from.
     """
     starts = [_start(table, recipe, source, seed) for table, seed in zip(several, seeds, strict=True)]
@@ -109,9 +109,9 @@ def train_together(
 def check_labels(labels: Iterable[str]) -> None:
     """Raises ModelError for a label that cannot be a class of a network: better before the work than after it."""
     for label in labels:
-        taxonomy.class_id(label)
         if label == taxonomy.RESIDUAL:
             raise ModelError(f"{label} is what networks say of strange objects: no class can have this name")
+        taxonomy.class_ids([label])
 
 
 @dataclass(frozen=True)

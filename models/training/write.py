@@ -1,6 +1,7 @@
 """Writes a trained classifier to a folder: network.tflite and its card."""
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -20,10 +21,19 @@ from starsieve.models.training.ensemble import Trained
 from starsieve.models.training.network import shared_input
 
 
-def save(trained: Trained, folder: Path, *, survey: str, bands: tuple[str, ...], notes: dict[str, Any]) -> Card:
+def save(
+    trained: Trained,
+    folder: Path,
+    *,
+    survey: str,
+    bands: tuple[str, ...],
+    notes: dict[str, Any],
+    parents: Mapping[str, int] | None = None,
+) -> Card:
     """Writes the network and card.json, with its answers to the self-test, and returns the card.
 
     notes: what a reader wants to know, by the names that a card has for it: training set, scores, origin.
+    parents: ids in the taxonomy, of the classes that have no place there; see `taxonomy.class_ids`.
     """
     network = to_tflite(trained.network)
     classes = (*trained.classes, RESIDUAL)
@@ -33,7 +43,7 @@ def save(trained: Trained, folder: Path, *, survey: str, bands: tuple[str, ...],
         version="",  # of all the rest
         sha256=hashlib.sha256(network).hexdigest(),
         classes=classes,
-        class_ids=tuple(taxonomy.class_id(label) for label in classes),
+        class_ids=taxonomy.class_ids(classes, parents),
         bands=bands,
         min_epochs=MIN_EPOCHS,
         features=COLUMNS,

@@ -119,13 +119,19 @@ def usable() -> list[np.ndarray]:
         ("invalid_errors", 2, -0.1),
         ("invalid_errors", 2, 1e9),
         ("invalid_magnitudes", 1, -9999.0),
-        ("not_sorted", 0, 100.0),
     ],
 )
 def test_one_bad_epoch(reason: str, column: int, value: float) -> None:
     light_curve = usable()
     light_curve[column][7] = value
     assert features.extract_many(*light_curve, [0, 40]).reasons == [reason]
+
+
+def test_a_stream_has_to_be_in_order_of_time() -> None:
+    light_curve = usable()
+    light_curve[0][7] = 100.0
+    assert features.update_many([None], *light_curve, [0, 40]).reasons == ["not_sorted"]
+    assert features.extract_many(*light_curve, [0, 40]).reasons == [None]
 
 
 @pytest.mark.parametrize("n", [20, 60, 200])

@@ -309,16 +309,17 @@ def test_masked_epochs_are_left_out(column: int, value: float) -> None:
     without = tuple(np.delete(values, epochs) for values in light_curve)
     with_mask = masked(light_curve, column, epochs, value)
     expected = features.update(None, *without)
-    assert features.extract(*with_mask).tobytes() == expected.features.tobytes()
+    assert features.extract(*with_mask).values.tobytes() == expected.features.tobytes()
     assert features.find_period(*with_mask) == expected.period
     assert same(features.update(None, *with_mask), expected)
     bands = [simulated("sine", 40), with_mask, simulated("rrc", 50)]  # the offsets behind the mask are made anew
     columns = [np.ma.concatenate(parts) for parts in zip(*bands, strict=True)]
     found = features.extract_many(*columns, [0, 40, 100, 150])
     assert found.features[1].tobytes() == expected.features.tobytes()
-    assert found.features[2].tobytes() == features.extract(*bands[2]).tobytes()
-    for found in (features.extract(*with_mask, upsilont=True), features.extract(*without, upsilont=True)):
-        assert found.tobytes() == features.extract(*without, upsilont=True).tobytes()
+    assert found.features[2].tobytes() == features.extract(*bands[2]).values.tobytes()
+    assert found.n_dropped.tolist() == [0, 3, 0]
+    for one in (features.extract(*with_mask, upsilont=True), features.extract(*without, upsilont=True)):
+        assert one.values.tobytes() == features.extract(*without, upsilont=True).values.tobytes()
 
 
 def test_masks_of_astropy_and_of_bands_are_heeded() -> None:
@@ -339,7 +340,7 @@ def test_extract_takes_any_order_and_single_precision() -> None:
     order = np.random.default_rng(4).permutation(mjd.size)
     expected = features.extract(mjd, mag.astype(np.float32), magerr.astype(np.float32))
     found = features.extract(mjd[order], mag[order].astype(np.float32), magerr[order].astype(np.float32))
-    assert found.tobytes() == expected.tobytes()
+    assert found.values.tobytes() == expected.values.tobytes()
 
 
 def test_empty_batch() -> None:

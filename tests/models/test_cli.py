@@ -1,20 +1,28 @@
 """The commands about networks, run as a user runs them, on light curves of two invented kinds of star."""
 
 import json
+import math
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import typer
+from astropy.table import Table
+from pyarrow import csv as pacsv
+from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
+from starsieve import features
 from starsieve.features.tools.commands import Commands
 from starsieve.features.tools.errors import EXIT_WRONG_USAGE
 from starsieve.models import cli
+from starsieve.models.judging import catalogue
+from starsieve.models.serving import registry, taxonomy
+from starsieve.models.serving.card import Card
 from starsieve.models.serving.classifier import Classifier
-
-pq = pytest.importorskip("pyarrow.parquet")
-
-from tests.models.invented import STARS, write_survey  # noqa: E402 (needs pyarrow)
+from tests.models.invented import STARS, write_survey
 
 RUNNER = CliRunner()
 
@@ -34,8 +42,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(app: typer.Typer, folder: Path) -> Path:
-    output = folder / "model"
+def labels(folder: Path) -> Path:
+    """What the survey calls its stars: one of its classes has no place in the taxonomy."""
+    table = pq.read_table(folder / "objects.parquet").to_pylist()
+    path = folder.parent / "labels.csv"
+    own = {"LPV": "WOBBLER"}
+    rows = [f"{row['object_id']};{own.get(row['label'], row['label'])}" for row in table]
+    path.write_text("\n".join(["object_id;type", *rows]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(app: typer.Typer, folder: Path, labels: Path) -> Path:
+    output = folder.parent / "model"
     arguments = [
         "transfer",
         "--source",
@@ -44,12 +63,19 @@ def model(app: typer.Typer, folder: Path) -> Path:
         str(folder),
         "--cache",
         str(folder / "cache"),
+        *told(labels),
+        "--parent",
+        "WOBBLER=LPV/Mira",
         "-o",
         str(output),
     ]
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == 0, result.output
     return output
+
+
+def told(labels: Path) -> list[str]:
+    return ["--labels", str(labels), "--column", "label=type"]
 
 
 def run(app: typer.Typer, *arguments: object) -> str:
@@ -60,42 +86,93 @@ def run(app: typer.Typer, *arguments: object) -> str:
 
 def test_a_transfer_leaves_a_network_with_its_card(model: Path) -> None:
     card = json.loads((model / "card.json").read_text())
-    assert card["classes"] == ["LPV", "RRAB", "Residual"]
-    assert card["training"]["objects"] == {"LPV": STARS, "RRAB": STARS}
+    assert card["classes"] == ["RRAB", "WOBBLER", "Residual"]
+    assert card["class_ids"] == [2323, taxonomy.own_id("WOBBLER", 2326), 200]
+    assert card["training"]["objects"] == {"WOBBLER": STARS, "RRAB": STARS}
     assert card["dropped_classes"] == {"WEIRD": 1}
     assert card["not_classified"] == {"too_few_epochs": 1}
     reference = Classifier(model).reference
     assert reference is not None
     assert reference.objects == 2 * STARS
     assert {each.band for each in reference.distributions} == {*card["bands"], "all"}
-    assert (model / "card.md").read_text().startswith("# starsieve-survey")
+    text = (model / "card.md").read_text()
+    assert text.startswith("# starsieve-survey")
+    right = sum(row[number] for number, row in enumerate(card["scores"]["confusion"]))
+    everything = 2 * STARS + 2  # the star of a rare class and the one with too few epochs cannot be right
+    assert f"Of all {everything} labelled objects {right} are answered rightly ({right / everything:.3f})" in text
+    assert f"| WOBBLER | {card['class_ids'][1]} under 2326 LPV/Mira |" in text
+    Card.read(model).check()
     assert (model / "card.png").stat().st_size > 1000
 
 
-def test_evaluation_prints_one_object_last(app: typer.Typer, folder: Path, model: Path) -> None:
-    output = run(app, "evaluate", "--model", model, "--data", folder, "--json", "--cache", folder / "cache")
-    scores = json.loads(output.splitlines()[-1])
+def test_evaluation_prints_one_object_last(app: typer.Typer, folder: Path, model: Path, labels: Path) -> None:
+    arguments = ["--model", model, "--data", folder, "--json", "--cache", folder / "cache", *told(labels)]
+    result = RUNNER.invoke(app, ["evaluate", *map(str, arguments)], env={"COLUMNS": "300"})
+    scores = json.loads(result.stdout.splitlines()[-1])
+    everything = scores["of_all"]
+    assert everything["n"] == scores["n"] + 1 == 2 * STARS + 2
+    assert everything["right"] == round(scores["accuracy"] * scores["n"])
+    assert everything["accuracy"] < scores["accuracy"]
+    assert scores["trained_on"] == {"objects": 2 * STARS, "light_curves": f"{folder.name}, 100 % of the labels"}
+    assert f"trained on {2 * STARS} objects" in result.stderr
+    assert f"right: {everything['right']} of all {everything['n']} labelled objects" in result.stderr
     assert scores["n"] == 2 * STARS + 1
     assert scores["left_out"] == {"WEIRD": 1}
     assert scores["not_classified"] == {"too_few_epochs": 1}
     assert scores["mc01"] == pytest.approx((scores["mcc"] + 1) / 2)
     assert scores["macro_f1"] > 0.9
-    assert scores["per_class"]["LPV"]["recall"] < 1  # the star that could not be classified is wrong
+    assert scores["per_class"]["WOBBLER"]["recall"] < 1  # the star that could not be classified is wrong
 
 
-def test_evaluation_of_the_first_epochs_only(app: typer.Typer, folder: Path, model: Path) -> None:
-    output = run(app, "evaluate", "--model", model, "--data", folder, "--max-epochs", 10, "--json")
+def test_evaluation_of_the_first_epochs_only(app: typer.Typer, folder: Path, model: Path, labels: Path) -> None:
+    output = run(app, "evaluate", "--model", model, "--data", folder, "--max-epochs", 10, "--json", *told(labels))
     scores = json.loads(output.splitlines()[-1])
     assert scores["accuracy"] == 0
     assert scores["not_classified"] == {"too_few_epochs": 2 * STARS + 1}
 
 
-def test_a_folder_is_classified_to_a_table(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
-    run(app, "classify", folder, "--survey", "ztf", "-o", tmp_path / "out.parquet", "--cache", folder / "cache")
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".ecsv"])
+def test_light_curves_are_classified_to_a_table(app: typer.Typer, folder: Path, tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    run(app, "classify", folder, "--survey", "ztf", "-o", path, "--cache", folder / "cache")
+    table = Table.read(path, format="ascii.ecsv") if suffix == ".ecsv" else None
+    rows = pacsv.read_csv(path).to_pylist() if suffix == ".csv" else None
+    if table is not None:
+        assert str(table["period"].unit) == "d"
+        rows = [{name: None if row[name] is np.ma.masked else row[name] for name in table.colnames} for row in table]
+    rows = rows or pq.read_table(path).to_pylist()
+    assert len(rows) == 2 * STARS + 2
+    known = {row["object_id"]: row for row in rows}
+    star = known["star0"]
+    assert star["period"] == pytest.approx(0.55, rel=0.2)
+    assert (star["trust"], star["n_epochs"], star["n_dropped"], star["reason"] or None) == ("FIRM", 60, 0, None)
+    classes = registry.load("ztf").classes
+    assert sum(star[name] for name in classes) == pytest.approx(1)
+    assert star["probability"] == pytest.approx(max(star[name] for name in classes)) == star[star["class"]]
+    assert star["ra"] is None or math.isnan(star["ra"])  # nobody said where it is
+    unclassified = [row for row in rows if not row["class"]]
+    assert [(row["reason"], row["n_epochs"], row["RRAB"]) for row in unclassified] == [("too_few_epochs", 5, None)]
+
+
+def test_positions_and_aliases_of_many_parts_are_those_of_their_objects(
+    app: typer.Typer, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catalogue, "CHUNK", 7)
+    points = pq.read_table(folder / "points.parquet")
+    of_star = np.array([int(name.removeprefix("star")) for name in points["object_id"].to_pylist()])
+    survey = tmp_path / "survey.csv"
+    columns = points.append_column("RA", pa.array(of_star * 0.5)).append_column("DEC", pa.array(of_star * -0.25))
+    pacsv.write_csv(columns, survey)
+    run(app, "classify", survey, "--survey", "ztf", "-o", tmp_path / "out.parquet", "--cache", folder / "cache")
     rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert len(rows) == 2 * STARS + 2
-    unclassified = [row for row in rows if row["class"] is None]
-    assert [row["reason"] for row in unclassified] == ["too_few_epochs"]
+    found = {row["object_id"]: row for row in rows}
+    for number in (0, 1, 2, 20):
+        chosen = points.filter(pc.equal(points["object_id"], f"star{number}"))
+        period = features.find_period(*(chosen[name] for name in ("mjd", "mag", "magerr")))
+        row = found[f"star{number}"]
+        assert (row["ra"], row["dec"]) == (number * 0.5, number * -0.25)
+        assert (row["period"], row["trust"], row["aliases"]) == (period.period, period.trust, ",".join(period.aliases))
 
 
 def test_bands_that_the_network_does_not_know_are_named(app: typer.Typer, folder: Path, tmp_path: Path) -> None:
@@ -114,6 +191,7 @@ def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:
     ("arguments", "message"),
     [
         (["evaluate", "--data", "nowhere", "--survey", "ztf"], "there is no nowhere"),
+        (["transfer", "--source", "none", "--data", "nowhere", "-o", "out", "--parent", "X=Y"], "Y is no class"),
         (["evaluate", "--data", "nowhere"], "either --survey or --model"),
         (["models", "show", "nothing"], "no network for survey"),
         (["transfer", "--source", "upsilont", "--data", "nowhere", "-o", "out"], "published network is not in"),

@@ -16,6 +16,7 @@ from starsieve.broker.outputs.message import headers
 from starsieve.broker.process import Outcome
 from starsieve.features import FEATURES
 from starsieve.features.periods.period import TRUST
+from starsieve.models.serving import registry, taxonomy
 from starsieve.models.serving.classifier import Classifier
 from tests.broker.outputs.published import PROVENANCE
 from tests.broker.test_process import FIRST_MJD, alert, light_curve, run
@@ -139,6 +140,14 @@ def test_elasticc_as_descs_consumer_reads_it(
     assert sum(c["probability"] for c in record["classifications"]) == pytest.approx(1, abs=1e-6)
     record = elasticc(not_classified, classifier, upstream)
     assert record["classifications"] == [{"classId": 300, "probability": 1.0}]
+
+
+def test_a_class_that_elasticc_does_not_have_is_sent_as_its_parent(classified: Outcome) -> None:
+    own = registry.load("ztf")
+    before = elasticc(classified, own, schemas.load("elasticc.v0_9_1.brokerClassification"))
+    own.class_ids = tuple(taxonomy.own_id("X", number) if number == 2325 else number for number in own.class_ids)
+    after = elasticc(classified, own, schemas.load("elasticc.v0_9_1.brokerClassification"))
+    assert after["classifications"] == before["classifications"]
 
 
 def test_our_elasticc_schema_is_theirs(data_dir: Path) -> None:

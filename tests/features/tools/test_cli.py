@@ -56,7 +56,7 @@ def test_features_of_a_folder(folder: Path, tmp_path: Path) -> None:
     rows = {(row["object_id"], row["band"]): row for row in pq.read_table(out).to_pylist()}
     assert len(rows) == 6
     expected = features.extract(*simulated("rrc", 40))
-    assert [rows["star1", "g"][name] for name in features.FEATURES] == expected.tolist()
+    assert [rows["star1", "g"][name] for name in features.FEATURES] == list(expected)
     short = rows["short", "g"]
     assert (short["reason"], short["n_epochs"], short["period"]) == ("too_few_epochs", 5, None)
     period = features.find_period(*simulated("rrc", 40))

@@ -237,16 +237,17 @@ def test_names_may_be_kept_in_any_way_that_parquet_has(kind: str, tmp_path: Path
 
 
 def test_a_folder_without_light_curves_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFolderError, match=r"there is no .*objects\.parquet.* and points\.parquet"):
+    (tmp_path / "README.md").write_text("what is here")
+    with pytest.raises(UnreadableFolderError, match=r"holds no light curves: .*CSV .*FITS.*points\.parquet"):
         read_light_curves(tmp_path)
-    (tmp_path / "objects.parquet").mkdir()
+    (tmp_path / "points.parquet").mkdir()
     with pytest.raises(UnreadableFolderError, match="without a part"):
         read_light_curves(tmp_path)
 
 
 def test_a_missing_column_is_named_with_what_is_meant_and_what_is_there(tmp_path: Path) -> None:
-    points = {"object_id": ["a"], "band": ["g"], "MJD": [1.0], "mag": [1.0]}
-    message = r"no column mjd \(time, days\), magerr \(.*\); it has object_id, band, MJD, mag"
+    points = {"object_id": ["a"], "band": ["g"], "time": [1.0], "mag": [1.0]}
+    message = r"no column mjd \(time, days.*\), magerr \(.*\); it has object_id, band, time, mag; .*--column mjd=NAME"
     with pytest.raises(UnreadableFolderError, match=message):
         read_light_curves(write(tmp_path, {"object_id": ["a"]}, points))
 
