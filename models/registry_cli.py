@@ -12,6 +12,7 @@ from starsieve.features.tools.errors import EXIT_FAILED
 from starsieve.models import ModelError
 
 if TYPE_CHECKING:  # --help needs neither NumPy nor LiteRT
+    from starsieve.models.serving.card import Card
     from starsieve.models.serving.classifier import Classifier
     from starsieve.models.serving.networks import Networks
 
@@ -35,21 +36,30 @@ def mount(app: typer.Typer) -> None:
 
 def list_networks(networks: Address = None) -> None:
     """List the networks at hand. Example: [bold]starsieve models list --networks /srv/networks[/bold]"""
-    table = Table("", "survey", "version", "from", "classes", "bands", "right of all", "macro-F1", "MCC")
+    table = Table("", "survey", "version", "from", "classes", "bands", "judged on", "right", "macro-F1", "MCC")
     for survey, version, origin, is_active in _known(networks):
         try:
             network = _load(networks, survey, version)
         except ModelError as error:
             table.add_row("*" * is_active, survey, version, origin, f"cannot be used: {error}")
             continue
-        scores = network.card.scores
-        found: tuple[str, ...] = ()
-        if scores is not None and network.card.of_all is not None:
-            found = (f"{network.card.of_all.accuracy:.2f}", f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}")
-        row = (survey, network.version, origin, " ".join(network.classes), " ".join(network.bands), *found)
-        table.add_row("*" * is_active, *row)
-    table.caption = "*: the one that streams use"
+        row = (survey, network.version, origin, str(len(network.classes)), " ".join(network.bands))
+        table.add_row("*" * is_active, *row, *_judged(network.card))
+    table.caption = (
+        "*: the one that streams use. Judged on real held-out stars as the stream sees them, or on all labelled stars."
+    )
     Console().print(table)
+
+
+def _judged(card: "Card") -> tuple[str, ...]:
+    """The least flattering scores that a card has: those in the stream on real photometry, if it was judged there."""
+    if (in_stream := card.scores_in_stream) is not None:
+        judged, right, scores = "stream", in_stream.accuracy, in_stream
+    elif card.of_all is not None and card.scores is not None:
+        judged, right, scores = "labels", card.of_all.accuracy, card.scores
+    else:
+        return ()
+    return judged, f"{right:.2f}", f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}"
 
 
 def show(

@@ -49,7 +49,13 @@ def _text(card: Card) -> str:
 
 
 def _headline(card: Card) -> list[str]:
-    """What is right of all labelled objects, before what is right of those of the network's classes."""
+    """What is right in the stream, or of all labelled objects, before what is right of those of its classes."""
+    if (in_stream := card.scores_in_stream) is not None:
+        return [
+            f"In the stream, on real photometry: accuracy {in_stream.accuracy:.2f}, macro-F1 {in_stream.macro_f1:.2f}, "
+            f"MCC {in_stream.mcc:.2f} ({in_stream.of}; by class below). The scores that follow are of an easier kind.",
+            "",
+        ]
     if not (card.of_all and (card.dropped_classes or card.not_classified)):
         return []
     absent, unanswered = sum(card.dropped_classes.values()), sum(card.not_classified.values())
