@@ -59,12 +59,12 @@ def train(
     output: Folder,
     data: Everything = Path("data"),
     source: Annotated[Catalogue, typer.Option(help="Catalogue of the stars to synthesise.")] = Catalogue.ogle3,
-    objects: Annotated[int, typer.Option(min=10, help="Synthetic stars of each class.")] = 1500,
+    objects: Annotated[int, typer.Option(min=10, help="Synthetic light curves of a typical class.")] = 1000,
     seed: Seed = 0,
     cache: Cache = None,
     threads: Threads = 1,
 ) -> None:
-    """Train the source network on light curves synthesised from the OGLE-III catalogue.
+    """Train the source network on light curves synthesised from the OGLE-III catalogue, and on real Cepheids.
 
     Example: [bold]starsieve train --source ogle3 --data data -o my-source[/bold]
     """
@@ -229,6 +229,25 @@ def experiment_transfer(
         from starsieve.models.experiment import transfer as experiment  # noqa: PLC0415
 
         experiment.run(data, output, work)
+
+
+@experiment_app.command("zero-shot")
+def experiment_zero_shot(
+    data: Everything = Path("data"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the table.")] = Path("docs"),
+    model: Annotated[Path | None, typer.Option(help="Folder of a source of your own; default: ogle3.")] = None,
+    stars: Annotated[int | None, typer.Option(min=1, help="At most so many of each survey; default: all.")] = None,
+    cache: Cache = None,
+    threads: Threads = 2,
+) -> None:
+    """Our source and the published network on real light curves of every band, without any transfer.
+
+    Example: [bold]starsieve experiment zero-shot --data data -o docs[/bold]
+    """
+    with _working(cache, threads) as work:
+        from starsieve.models.experiment import zero_shot  # noqa: PLC0415
+
+        zero_shot.run(data, output, model, stars, work)
 
 
 def _features(curves: Any, cache: Path | None, threads: int) -> Any:

@@ -86,6 +86,21 @@ def stack(tables: Sequence[Table]) -> Table:
     )
 
 
+def joined(tables: Sequence[Table]) -> Table:
+    """The objects of several tables, one after the other."""
+    first = np.cumsum([0, *(len(table.object_id) for table in tables)])
+    return Table(
+        np.concatenate([table.object_id for table in tables]),
+        np.concatenate([table.label for table in tables]),
+        np.concatenate([table.owner + start for table, start in zip(tables, first[:-1], strict=True)]),
+        np.concatenate([table.epochs for table in tables]),
+        np.concatenate([table.features for table in tables]),
+        np.concatenate([table.view for table in tables]),
+        np.concatenate([table.reason for table in tables]),
+        np.concatenate([table.band for table in tables]),
+    )
+
+
 def default_cache() -> Path:
     """Where features are kept between runs: see `caches.folder`, or not at all where that cannot be written.
 

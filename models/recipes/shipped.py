@@ -10,7 +10,7 @@ from starsieve.models.recipes.building import Work
 from starsieve.models.serving import registry
 
 SOURCE = "ogle3"
-SOURCE_OBJECTS = 1500  # of each class
+SOURCE_OBJECTS = 1000  # synthetic, of a typical class
 ORIGINS = {
     "asas": "ASAS-3 Catalog of Variable Stars (Pojmanski 2002 and later), entries of a single type; CEP, SRV and T2CEP "
     "from Richards et al. 2012",

@@ -45,7 +45,7 @@ def observe_ogle(rng: np.random.Generator, true_mag: Floats, epochs: Epochs) -> 
     magerr = np.clip(magerr, MIN_MAGERR, MAX_MAGERR).round(3)
     honesty = MEDIAN_HONESTY * np.exp(HONESTY_SPREAD * rng.standard_normal(n_objects))
     noise = heavy_tailed(rng, n) * magerr * honesty[index]
-    noise += _outliers(rng, magerr, index) + _season_offsets(rng, epochs)
+    noise += outliers(rng, magerr, index, OUTLIER_SHARE) + _season_offsets(rng, epochs)
     return np.round(true_mag + noise, 3), magerr
 
 
@@ -55,10 +55,10 @@ def heavy_tailed(rng: np.random.Generator, n: int) -> Floats:
     return rng.standard_t(TAIL_DEGREES, n) * to_unit_variance
 
 
-def _outliers(rng: np.random.Generator, magerr: Floats, index: Ints) -> Floats:
+def outliers(rng: np.random.Generator, magerr: Floats, index: Ints, mean_share: float) -> Floats:
     """Rare large deviations, twice as often faint as bright (clouds, bad columns); some stars have many of them."""
     n_objects = int(index[-1]) + 1
-    share = OUTLIER_SHARE * rng.standard_exponential(n_objects)
+    share = mean_share * rng.standard_exponential(n_objects)
     hit = rng.random(len(magerr)) < share[index]
     size: Floats = (0.1 + 5.0 * magerr) * rng.standard_exponential(len(magerr))
     size *= np.where(rng.random(len(magerr)) < FAINT_SHARE, 1.0, -1.0)

@@ -27,13 +27,18 @@ class Pulsation:
     phase: Floats
 
 
-def pulsation(rng: np.random.Generator, catalogue: Catalogue, rows: Ints) -> Pulsation:
-    """Series of these catalogue rows with random epochs of maximum; each mode has its catalogued peak-to-peak."""
+def pulsation(
+    rng: np.random.Generator, catalogue: Catalogue, rows: Ints, shifts: tuple[float, float] = (0.0, 0.0)
+) -> Pulsation:
+    """Series of these catalogue rows with random epochs of maximum; each mode has its catalogued peak-to-peak.
+
+    shifts: what phi21 and phi31 are more than the catalogue's, radians: see bands.phase_shifts.
+    """
     amplitude = np.zeros((len(rows), MAX_MODES, N_HARMONICS))
     phase = np.zeros_like(amplitude)
     amplitude[:, :, 0] = 1.0
-    amplitude[:, :, 1], phase[:, :, 1] = catalogue.r21[rows], catalogue.phi21[rows]
-    amplitude[:, :, 2], phase[:, :, 2] = catalogue.r31[rows], catalogue.phi31[rows]
+    amplitude[:, :, 1], phase[:, :, 1] = catalogue.r21[rows], catalogue.phi21[rows] + shifts[0]
+    amplitude[:, :, 2], phase[:, :, 2] = catalogue.r31[rows], catalogue.phi31[rows] + shifts[1]
     _continue_series(amplitude, phase)
     peak_to_peak = np.ptp(evaluate(amplitude[..., None, :], phase[..., None, :], PHASE_GRID), axis=-1)
     amplitude *= (catalogue.amplitude[rows] / peak_to_peak)[..., None]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from starsieve.models.synthesis import bands
+from starsieve.models.synthesis.bands import RATIO_SPREAD
 from starsieve.models.synthesis.catalogue import Catalogue
 from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings
 from starsieve.models.synthesis.originals import Originals
@@ -18,24 +20,22 @@ from starsieve.models.synthesis.ztf.alerts import BANDS, Exposures
 BRIGHTNESS = (13.0, 19.5)
 OWN_BRIGHTNESS = {"QSO": (15.5, 20.0)}
 FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
-# Amplitude in g and r over that in the band of the original; they set no more than amplitudes. RR Lyrae: A_g / A_r is
-# 1.4 for 45 stars in table 2 of Sesar et al. 2010 (ApJ 708, 717), A_V / A_I is 1.7 for 91 in table 4 of
-# Martinez-Vazquez et al. 2016 (MNRAS 462, 4349). Quasars: wavelength^-0.479 (MacLeod et al. 2010, ApJ 721, 1014).
-# Spots: 15 to 20 % more in g than in r, as between black bodies. Eclipses: equal. From memory, with no table at hand:
-# Catalina's unfiltered band against V, Cepheids, delta Scuti stars and giants.
-SCALE_V = {
-    "RRAB": (1.22, 0.87),
-    "RRC": (1.22, 0.87),
-    "DSCT": (1.22, 0.87),
-    "T2CEP": (1.22, 0.87),
-    "EW": (1.02, 0.98),
-    "EA": (1.0, 1.0),
-    "ROT": (1.1, 0.95),
-    "LPV": (1.15, 0.9),
+# What kind of star (bands.KINDS) a class is. Originals of catalina, which has no filter, count as seen in V (ASSUMED),
+# as those of asas are; those of OGLE as seen in I.
+KINDS = {
+    "RRAB": "rr_lyrae",
+    "RRC": "overtone",
+    "RRD": "overtone",
+    "CEP": "fundamental",
+    "T2CEP": "fundamental",
+    "DSCT": "overtone",
+    "EW": "grey",
+    "EA": "grey",
+    "ROT": "spotted",
+    "LPV": "giant",
+    "NONVAR": "grey",
 }
-SCALE_I = {"CEP": (1.85, 1.28), "RRD": (1.75, 1.25), "DSCT": (1.75, 1.25), "T2CEP": (1.75, 1.25), "LPV": (2.3, 1.7)}
-SCALE_QUASAR = (1.137, 1.0)
-SCALE_SPREAD = 0.06
+SCALE_QUASAR = (1.137, 1.0)  # wavelength^-0.479, from r: see bands.KINDS
 # g - r: mean and spread.
 COLOUR = {
     "RRAB": (0.25, 0.12),
@@ -70,11 +70,16 @@ class Drawn:
     reference: Floats | None = None
 
 
+def scale(label: str, original: str) -> tuple[float, ...]:
+    """Amplitude of a class in BANDS over that in the band of its originals; it sets no more than amplitudes."""
+    return tuple(bands.ratio(KINDS[label], band, original) for band in BANDS)
+
+
 Draw = Callable[[np.random.Generator, int, Exposures], Drawn]
 
 
 def band_flux(
-    rng: np.random.Generator, label: str, deviation: Floats, exposures: Exposures, scale: tuple[float, float]
+    rng: np.random.Generator, label: str, deviation: Floats, exposures: Exposures, scales: tuple[float, ...]
 ) -> Floats:
     """Fluxes (n_points,) of stars whose deviation in the original's band is given, at random brightness and colour."""
     n, index, band = len(exposures.epochs), exposures.epochs.index, exposures.band
@@ -83,7 +88,7 @@ def band_flux(
         red = np.maximum(FAINTEST_CONSTANT + np.log10(rng.random(n)) / STAR_COUNTS, BRIGHTNESS[0])
     mean, spread = COLOUR[label]
     magnitudes = np.column_stack([red + rng.normal(mean, spread, n), red])
-    factors = np.array(scale) * np.exp(SCALE_SPREAD * rng.standard_normal((n, len(BANDS))))
+    factors = np.array(scales) * np.exp(RATIO_SPREAD * rng.standard_normal((n, len(BANDS))))
     flux: Floats = 10.0 ** (-0.4 * (magnitudes[index, band] + factors[index, band] * deviation))
     return flux
 
@@ -95,7 +100,7 @@ def fitted_stars(label: str, originals: Originals) -> Draw:
         rows = rng.integers(0, len(originals.period), n)
         star = Folded(originals.period[rows], originals.shape[rows], rng.random(n))
         deviation = _FITTED_MOTION.get(label, _strictly_periodic)(rng, star, exposures.epochs)
-        flux = band_flux(rng, label, deviation, exposures, SCALE_V[label])
+        flux = band_flux(rng, label, deviation, exposures, scale(label, "V"))
         return Drawn(originals.object_id[rows], flux)
 
     return draw
@@ -108,7 +113,7 @@ def catalogued_stars(label: str, catalogue: Catalogue, rows: Ints) -> Draw:
         chosen = rng.choice(rows, n)
         star = pulsation(rng, catalogue, chosen)
         deviation = pulsator_mag(star, exposures.epochs.mjd, exposures.epochs.index)
-        flux = band_flux(rng, label, deviation, exposures, SCALE_I[label])
+        flux = band_flux(rng, label, deviation, exposures, scale(label, "I"))
         return Drawn(catalogue.object_id[chosen], flux)
 
     return draw
@@ -120,7 +125,7 @@ def catalogued_giants(kind: str, catalogue: Catalogue, rows: Ints) -> Draw:
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         chosen = rng.choice(rows, n)
         deviation = catalogued_giant_mag(rng, kind, catalogue, chosen, exposures.epochs)
-        flux = band_flux(rng, "LPV", deviation, exposures, SCALE_I["LPV"])
+        flux = band_flux(rng, "LPV", deviation, exposures, scale("LPV", "I"))
         return Drawn(catalogue.object_id[chosen], flux)
 
     return draw
@@ -147,7 +152,7 @@ def constants() -> Draw:
         share = rng.beta(0.5, 1.0, n) * (rng.random(n) < BAD_SUBTRACTION_SHARE)
         hit = rng.random(n_points) < share[index]
         artefact = np.where(hit, size[index] * rng.standard_t(4.0, n_points), 0.0)
-        flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, (1.0, 1.0))
+        flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, scale("NONVAR", "I"))
         return Drawn(_names(rng, "constant", n), flux * np.maximum(1.0 + artefact, 0.0), flux)
 
     return draw

@@ -1,7 +1,6 @@
 """The source set as a whole, from the real catalogue."""
 
-from itertools import takewhile
-from pathlib import Path
+import itertools
 
 import numpy as np
 import pytest
@@ -9,16 +8,11 @@ import pytest
 from starsieve.features.photometry import MIN_EPOCHS
 from starsieve.features.tools.lightcurves import LightCurves, concatenate
 from starsieve.models.data import splits
-from starsieve.models.synthesis import Catalogue, ogle3_light_curves, read_catalogue
+from starsieve.models.synthesis import Catalogue, ogle3_light_curves
 from starsieve.models.synthesis.epochs import Epochs
 from starsieve.models.synthesis.noise import OGLE3_ERRORS, observe_ogle
 from starsieve.models.synthesis.ogle.cadence import FIELDS, MAX_EPOCHS, ogle_epochs
-from starsieve.models.synthesis.ogle.ogle3 import GIANTS, LABELS, PULSATORS
-
-
-@pytest.fixture(scope="session")
-def catalogue(data_dir: Path) -> Catalogue:
-    return read_catalogue(data_dir / "catalogs")
+from starsieve.models.synthesis.ogle.ogle3 import GIANTS, LABELS, PULSATORS, SHARES
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +20,22 @@ def light_curves(catalogue: Catalogue) -> LightCurves:
     return concatenate(ogle3_light_curves(catalogue, 40, seed=1))
 
 
+def of_class(catalogue: Catalogue, label: str, n: int) -> LightCurves:
+    """The light curves of one class; nothing is made of those after it."""
+    parts = []
+    for part in ogle3_light_curves(catalogue, n, 0):
+        if part.label[0] == label:
+            parts.append(part)
+        elif parts:
+            break
+    return concatenate(parts)
+
+
 def test_every_class_is_there_and_whole(light_curves: LightCurves) -> None:
     labels, counts = np.unique(light_curves.label, return_counts=True)
     assert set(labels) == set(LABELS)
-    assert (counts == 40).all()
+    assert counts.min() == round(40 * SHARES[0])  # the anomalous Cepheids are rarest
+    assert counts.max() == 40 * SHARES[1]
     assert len(np.unique(light_curves.object_id)) == len(light_curves)
     assert light_curves.epochs.min() >= MIN_EPOCHS
     assert light_curves.epochs.max() <= MAX_EPOCHS
@@ -37,6 +43,35 @@ def test_every_class_is_there_and_whole(light_curves: LightCurves) -> None:
         assert np.isfinite(values).all()
         assert len(values) == light_curves.offsets[-1]
     assert (light_curves.magerr > 0).all()
+
+
+def test_every_class_is_seen_in_every_band(light_curves: LightCurves) -> None:
+    bands = light_curves.bands[light_curves.band]
+    for label in LABELS:
+        seen = bands[light_curves.label == label]
+        assert {"I", "V", "Hp"} <= set(seen.tolist())
+        assert (seen == "I").mean() == pytest.approx(0.35, abs=0.05)
+
+
+def test_cepheids_vary_more_in_v_than_in_i(catalogue: Catalogue) -> None:
+    curves = of_class(catalogue, "CEPH_F", 200)
+    bands = curves.bands[curves.band]
+    extent = np.array(
+        [
+            np.ptp(np.percentile(curves.mag[first:last], [5, 95]))
+            for first, last in itertools.pairwise(curves.offsets.tolist())
+        ]
+    )
+    assert np.median(extent[bands == "V"]) / np.median(extent[bands == "I"]) == pytest.approx(1.69, rel=0.2)
+
+
+def test_half_of_the_cepheids_are_drawn_evenly_in_period(catalogue: Catalogue) -> None:
+    rows = catalogue.rows("Cep", "F")
+    curves = of_class(catalogue, "CEPH_F", 200)
+    period = dict(zip(catalogue.object_id[rows].tolist(), catalogue.period[rows, 0].tolist(), strict=True))
+    drawn = np.array([period[splits.star(name)] for name in curves.object_id.tolist()])
+    assert (catalogue.period[rows, 0] > 10).mean() < 0.1
+    assert (drawn > 10).mean() > 0.15
 
 
 def test_the_seed_decides(catalogue: Catalogue) -> None:
@@ -61,10 +96,8 @@ def test_stars_that_the_ztf_network_is_judged_on_are_left_alone(light_curves: Li
 
 def test_a_rare_class_repeats_its_stars_evenly(catalogue: Catalogue) -> None:
     n_stars = sum(not splits.held_out(str(catalogue.object_id[row])) for row in catalogue.rows("aCep"))
-    made = ogle3_light_curves(catalogue, 2 * n_stars, 0)  # class after class: those behind it are never made
-    first = next(c for c in made if c.label[0] == "ACEPH")
-    curves = [first, *takewhile(lambda c: c.label[0] == "ACEPH", made)]
-    stars = [splits.star(name) for name in concatenate(curves).object_id]
+    curves = of_class(catalogue, "ACEPH", round(2 * n_stars / SHARES[0]))
+    stars = [splits.star(name) for name in curves.object_id]
     _, counts = np.unique(stars, return_counts=True)
     assert len(counts) == n_stars
     assert (counts == 2).all()
