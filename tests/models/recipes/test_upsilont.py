@@ -20,17 +20,17 @@ def golden(data_dir: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def published(data_dir: Path) -> upsilont.Published:
+def published(data_dir: Path) -> upsilont.Upsilont:
     return upsilont.read(data_dir / "upsilont")
 
 
-def test_scaled_features_are_the_published_ones(published: upsilont.Published, golden: dict[str, Any]) -> None:
+def test_scaled_features_are_the_published_ones(published: upsilont.Upsilont, golden: dict[str, Any]) -> None:
     features = np.array([[golden["features_all"][name] for name in FEATURES]])
     expected = [golden["features_scaled"][name] for name in FEATURES]
     np.testing.assert_allclose(published.scaler(features)[0], expected, atol=1e-6)
 
 
-def test_a_value_far_out_is_scaled_like_any_other(published: upsilont.Published, golden: dict[str, Any]) -> None:
+def test_a_value_far_out_is_scaled_like_any_other(published: upsilont.Upsilont, golden: dict[str, Any]) -> None:
     row = np.array([golden["features_all"][name] for name in FEATURES])
     which, scaler = FEATURES.index("r21"), published.scaler  # one without a logarithm
     row[which] = 50.0
@@ -41,7 +41,7 @@ def test_a_value_far_out_is_scaled_like_any_other(published: upsilont.Published,
 
 @pytest.mark.parametrize("members", [1, 3])
 def test_all_21_probabilities_are_the_published_ones(
-    published: upsilont.Published, golden: dict[str, Any], members: int
+    published: upsilont.Upsilont, golden: dict[str, Any], members: int
 ) -> None:
     keras = pytest.importorskip("keras")
     features = np.array([[golden["features_all"][name] for name in FEATURES]])
@@ -52,7 +52,7 @@ def test_all_21_probabilities_are_the_published_ones(
     np.testing.assert_allclose(probabilities, np.tile(expected, (members, 1)), atol=1e-5)
 
 
-def test_transfer_keeps_everything_below_the_last_layer(published: upsilont.Published) -> None:
+def test_transfer_keeps_everything_below_the_last_layer(published: upsilont.Upsilont) -> None:
     model = network.build(network.UPSILONT, 16, 5, seed=0)
     head = model.get_layer("head").get_weights()
     upsilont.load_weights(model, published.state, head=False)
