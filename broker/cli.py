@@ -52,7 +52,9 @@ def run(
     group: Annotated[str | None, typer.Option(help="Consumer group; workers of one group share the alerts.")] = None,
     redis: Annotated[str | None, typer.Option(help="Redis, as redis://host:port/db, or rediss:// for TLS.")] = None,
     survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts: ztf or lsst.")] = None,
-    output_format: Annotated[str | None, typer.Option(help="starsieve, single-object, json or elasticc.")] = None,
+    output_format: Annotated[
+        str | None, typer.Option(help="starsieve, single-object, json, elasticc, fastdb or lasair.")
+    ] = None,
     worker: Annotated[
         str | None, typer.Option(help="This worker's name in its group: unique, and the same after a restart.")
     ] = None,

@@ -20,7 +20,7 @@ from starsieve.broker.kafka.consumer import AlertConsumer
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError, positions_after
 from starsieve.broker.networks import Network, network_of
-from starsieve.broker.outputs import ENCODERS
+from starsieve.broker.outputs import CARRIES, ENCODERS
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
 from starsieve.broker.pipeline import Pipeline
@@ -138,6 +138,8 @@ def _check(settings: Settings) -> None:
         )
     if settings.output_format not in ENCODERS:
         raise SettingsError(f"output_format: {settings.output_format!r} is none of {', '.join(ENCODERS)}")
+    if (carried := CARRIES.get(settings.output_format, survey)) != survey:
+        raise SettingsError(f"output_format: {settings.output_format} carries alerts of {carried}, not of {survey}")
 
 
 def _check_epochs(settings: Settings, classifier: Classifier) -> None:
@@ -236,7 +238,8 @@ class Worker:
 
     def _step_aside(self, messages: Sequence[Incoming], error: TooLargeError) -> None:
         """One message cannot be published: finds it, and leaves a notice in its place."""
-        if error.topic == self._settings.kafka.output_topic:  # no outcome is large: the topic takes too little
+        carries = self._settings.output_format in CARRIES
+        if error.topic == self._settings.kafka.output_topic and not carries:  # none is large: it takes too little
             self._step_back(error)
         elif len(messages) > 1:
             self._singly = len(messages)

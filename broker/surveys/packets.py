@@ -1,10 +1,13 @@
 """From the bytes of one message to its alerts, for every survey."""
 
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Protocol
 
+from starsieve.broker.avro import reader
 from starsieve.broker.avro.program import Wanted, compiled
 from starsieve.broker.avro.projection import Columns, Projection, read_block
+from starsieve.broker.avro.reader import Record
 from starsieve.broker.epochs import Form
 from starsieve.broker.surveys import Alert, AlertError, lsst, ztf
 
@@ -52,16 +55,42 @@ def decode(
         return [error]
 
 
+def record_of(packet: bytes, survey: str, number: int, registry: Registry | None = None) -> Record:
+    """All that one record of a packet says, by the names of its schema; raises AlertError, and as `decode`."""
+    found = _whole(packet, survey, registry)
+    if isinstance(found, AlertError):
+        raise found.with_traceback(None)
+    return found[number]
+
+
+@lru_cache(maxsize=1)  # of one packet they are asked for one after the other
+def _whole(packet: bytes, survey: str, registry: Registry | None) -> list[Record] | AlertError:
+    try:
+        if not _is_frame(packet):
+            return reader.records(packet)
+        return [reader.record(_schema_of_frame(packet, survey, registry), packet[_FRAME_BYTES:])]
+    except AlertError as error:
+        return error
+
+
 def _records(packet: bytes, survey: str, registry: Registry | None) -> Iterator[Columns]:
-    if not packet.startswith(_FRAME) or len(packet) < _FRAME_BYTES:
+    if not _is_frame(packet):
         return _PROJECTIONS[survey].records(packet)
+    return _PROJECTIONS[survey].record(_schema_of_frame(packet, survey, registry), packet[_FRAME_BYTES:])
+
+
+def _is_frame(packet: bytes) -> bool:
+    return packet.startswith(_FRAME) and len(packet) >= _FRAME_BYTES
+
+
+def _schema_of_frame(packet: bytes, survey: str, registry: Registry | None) -> bytes:
     schema_id = int.from_bytes(packet[1:_FRAME_BYTES], "big")
     schema = SURVEYS[survey].schema_of(schema_id)
     if schema is None:
         if registry is None:
             raise AlertError("unknown_schema", f"{schema_id} is not known ahead, and no schema_registry is set to ask")
         schema = registry(schema_id)
-    return _PROJECTIONS[survey].record(schema, packet[_FRAME_BYTES:])
+    return schema
 
 
 def _alert(columns: Columns, survey: Survey, min_reliability: float) -> Alert | AlertError:
