@@ -20,8 +20,8 @@ from starsieve.broker.process import Outcome, least_epochs, process
 from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
-from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.packets import SURVEYS, decode, record_of
+from starsieve.broker.surveys import Alert, AlertError, installed
+from starsieve.broker.surveys.packets import decode, record_of
 from starsieve.broker.telemetry import stage
 from starsieve.models.serving.classifier import Classifier
 
@@ -156,7 +156,7 @@ class Pipeline:
                 self.classifier,
                 min_epochs=min_epochs,
                 min_epochs_together=self._settings.min_epochs_together,
-                form=SURVEYS[self._settings.survey].FORM,
+                form=installed.survey(self._settings.survey).FORM,
             )
         _tell_of_searches(outcomes)
         with stage("encode"):

@@ -59,7 +59,7 @@ def classification_records(outcome: Outcome, classifier: Classifier) -> list[dic
 
 
 def elasticc_records(outcome: Outcome, classifier: Classifier) -> list[dict[str, Any]]:
-    """Ids of the ELAsTiCC taxonomy with probabilities, those of classes with one id or one parent summed; never none."""
+    """Ids of the ELAsTiCC taxonomy with probabilities, of classes with one id or one parent summed; never none."""
     probabilities: dict[int, float] = defaultdict(float)
     for _, class_id, probability in classifications(outcome, classifier):
         probabilities[taxonomy.place(class_id)] += probability
