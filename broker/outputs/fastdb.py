@@ -55,9 +55,9 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
     }
     try:
         fastavro.schemaless_writer(message, _parsed(), as_v10(alert) | ours)
-    except (MemoryError, AlertError):
+    except MemoryError:
         raise
-    except Exception as error:  # a packet's own schema may have any type under a name of Rubin's
+    except Exception as error:  # a packet's own schema may lack anything, or have any type under a name of Rubin's
         raise AlertError(NO_FASTDB, f"{type(error).__name__}: {error}") from error
     if message.tell() > _MAX_BYTES:
         raise AlertError(NO_FASTDB, f"{message.tell()} bytes, more than {_MAX_BYTES}")
@@ -83,47 +83,36 @@ def _parsed() -> Schema:
 
 
 def as_v10(alert: Record) -> Record:
-    """An alert of schema 8.0 to 11.1, and later ones where they only add, as one of 10.0. Raises AlertError."""
-    return _record("alert", alert)
+    """An alert of schema 8.0 to 11.1, and later ones where they only add, as one of 10.0.
+
+    Fields that 10.0 does not have stay: they are not written. What else it has no place for is an error when it is.
+    """
+    found = dict(alert)
+    if "timeProcessedMjdTai" not in found["diaSource"]:
+        found["diaSource"] = _with_times(found["diaSource"])
+        for name in ("prvDiaSources", "prvDiaForcedSources"):
+            found[name] = [_with_times(row) for row in found.get(name) or []]
+        found["diaObject"] = _with_times(found.get("diaObject") or {})
+    for name in ("diaObject", "ssSource", "mpc_orbits"):
+        found[name] = _whole(name, found.get(name) or {})
+    return found
 
 
-def _record(name: str, found: Any) -> Record:
-    if not isinstance(found, dict):
-        raise AlertError(NO_FASTDB, f"{name} is no record")
-    return {field: _value(f"{name}.{field}", kind, _field(field, found)) for field, kind in fields_of(name, _VERSION)}
+def _with_times(record: Record) -> Record:
+    """A record with the times of 10.0 beside those of 8.0."""
+    times = {new: _mjd_tai(record[old]) for new, old in _TIMES.items() if old in record}
+    return record | times
 
 
-def _field(name: str, found: Record) -> Any:
-    if name in _TIMES and name not in found:
-        microseconds = found.get(_TIMES[name])
-        seconds = None if microseconds is None else microseconds / 1e6 + TAI_MINUS_UTC_S
-        return None if seconds is None else seconds / _DAY_S + _UNIX_EPOCH_MJD
-    return found.get(name)
+def _mjd_tai(microseconds: int) -> float:
+    return (microseconds / 1e6 + TAI_MINUS_UTC_S) / _DAY_S + _UNIX_EPOCH_MJD
 
 
-def _value(path: str, kind: str, value: Any) -> Any:
-    plain = kind.removesuffix("?")
-    if plain in _RECORDS and plain != kind and value is not None and not _has_all(plain, value):
-        value = None
-    if value is None:
-        if plain == kind:
-            raise AlertError(NO_FASTDB, f"it has no {path}, as alerts of Rubin's schemas before 8.0")
-        return None
-    if plain.endswith("[]"):
-        if not isinstance(value, list):
-            raise AlertError(NO_FASTDB, f"{path} is no list")
-        return [_record(plain.removesuffix("[]"), each) for each in value]
-    return _record(plain, value) if plain in _RECORDS else value
-
-
-def _has_all(record: str, found: Record) -> bool:
-    """Real alerts have records of nulls where there is nothing to say, and ssSource was another one before 10.0."""
-    return all(_field(field, found) is not None for field in _needed(record))
+def _whole(name: str, record: Record) -> Record | None:
+    """None for less: real alerts have records of nulls, and ssSource was another one before 10.0."""
+    return record if all(record.get(field) is not None for field in _needed(name)) else None
 
 
 @cache
 def _needed(record: str) -> list[str]:
     return [field for field, kind in fields_of(record, _VERSION) if not kind.endswith("?")]
-
-
-_RECORDS = {"diaSource", "diaForcedSource", "diaObject", "ssSource", "mpc_orbits"}
