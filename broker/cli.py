@@ -36,6 +36,10 @@ app = typer.Typer(
 
 Config = Annotated[Path | None, typer.Option(help="TOML file with settings; the environment and options override it.")]
 Bootstrap = Annotated[str | None, typer.Option("--bootstrap-servers", "-b", help="Kafka, as host:port,host:port.")]
+Survey = Annotated[
+    str | None,
+    typer.Option(help="The survey that sends the alerts: ztf, lsst, or one that an installed package brings."),
+]
 OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classifications.")]
 SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
@@ -51,8 +55,10 @@ def run(
     output_topic: OutputTopic = None,
     group: Annotated[str | None, typer.Option(help="Consumer group; workers of one group share the alerts.")] = None,
     redis: Annotated[str | None, typer.Option(help="Redis, as redis://host:port/db, or rediss:// for TLS.")] = None,
-    survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts: ztf or lsst.")] = None,
-    output_format: Annotated[str | None, typer.Option(help="starsieve, single-object, json or elasticc.")] = None,
+    survey: Survey = None,
+    output_format: Annotated[
+        str | None, typer.Option(help="starsieve, single-object, json, elasticc, fastdb or lasair.")
+    ] = None,
     worker: Annotated[
         str | None, typer.Option(help="This worker's name in its group: unique, and the same after a restart.")
     ] = None,
@@ -293,7 +299,7 @@ def show_object(
     object_id: Annotated[str, typer.Argument(help="As the survey's alerts name it.", metavar="ID")],
     config: Config = None,
     redis: Annotated[str | None, typer.Option(help="Redis, as for `run`.")] = None,
-    survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts: ztf or lsst.")] = None,
+    survey: Survey = None,
     plot: Annotated[Path | None, typer.Option(help="Picture to write: light curve, folded, periodogram, ....")] = None,
     json: Annotated[bool, typer.Option("--json", help="Everything, epochs included, as one JSON object.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="The epochs alone, as a table.")] = False,
@@ -321,7 +327,7 @@ def show_object(
 def drift(
     config: Config = None,
     redis: Annotated[str | None, typer.Option(help="Redis, as for `run`.")] = None,
-    survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts: ztf or lsst.")] = None,
+    survey: Survey = None,
     plot: Annotated[Path | None, typer.Option(help="Picture to write: the worst distributions.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Everything, counts included, as one JSON object.")] = False,
     accept: Annotated[bool, typer.Option("--accept", help="Compare with the last day from now on.")] = False,

@@ -15,6 +15,7 @@ from starsieve.models.serving.taxonomy import ELASTICC
 
 T = TypeVar("T")
 
+_WHOLE = {"starsieve", "single-object", "json"}  # they say all themselves
 _SHOWN = {"objectId", "status", "reason", "classifications", "bands"}
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROUNDED = 5e-5  # of the probability in the headers
@@ -188,18 +189,20 @@ def _record(message: Incoming, told: Mapping[str, str]) -> Record:
         marks = {MAGIC: "starsieve", single_object.MARK: "single-object", b"{": "json"}
         name = next((each for mark, each in marks.items() if message.value.startswith(mark)), "starsieve")
     record = DECODERS[name](message.value)
-    return _completed(record, message, told) if name == "elasticc" else record
+    return record if name in _WHOLE else _completed(record, message, told)
 
 
 def _completed(record: Record, message: Incoming, told: Mapping[str, str]) -> Record:
-    """A record of ELAsTiCC's with what only key and headers say, by the names of our own."""
+    """A record of another convention with what only key and headers say, by the names of our own."""
     classes = [
-        {"className": ELASTICC.get(each["classId"], str(each["classId"])), **each} for each in record["classifications"]
+        each if "className" in each else {"className": ELASTICC.get(each["classId"], str(each["classId"])), **each}
+        for each in record["classifications"]
     ]
     period = None
     if "period" in told:
         period = {"days": float(told["period"]), "trust": told.get("period_trust", ""), "aliases": []}
     return {
+        "alertId": record.get("diaSourceId"),
         **record,
         "objectId": (message.key or b"").decode(errors="replace"),
         "survey": told.get("survey"),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 import redis
@@ -19,8 +20,8 @@ from starsieve.broker.process import Outcome, least_epochs, process
 from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
-from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.packets import SURVEYS, decode
+from starsieve.broker.surveys import Alert, AlertError, installed
+from starsieve.broker.surveys.packets import decode, record_of
 from starsieve.broker.telemetry import stage
 from starsieve.models.serving.classifier import Classifier
 
@@ -110,7 +111,7 @@ class Pipeline:
                 try:
                     outgoing += self._classify([each], ingested_ms)
                     self._blame.passes()
-                except redis.RedisError:
+                except (redis.RedisError, RegistryAway):
                     raise
                 except Exception as error:
                     self._blame.fails(each.content.object_id, error)
@@ -155,13 +156,16 @@ class Pipeline:
                 self.classifier,
                 min_epochs=min_epochs,
                 min_epochs_together=self._settings.min_epochs_together,
-                form=SURVEYS[self._settings.survey].FORM,
+                form=installed.survey(self._settings.survey).FORM,
             )
         _tell_of_searches(outcomes)
         with stage("encode"):
-            answers = [
-                self._outcome(each, outcome, ingested_ms) for (each, _), outcome in zip(good, outcomes, strict=True)
-            ]
+            answers = []
+            for (each, _), outcome in zip(good, outcomes, strict=True):
+                try:
+                    answers.append(self._outcome(each, outcome, ingested_ms))
+                except AlertError as error:  # the output's convention cannot say it
+                    bad.append(replace(each, content=error))
         with stage("write"):
             self._save(changes, stored)
         self._drift.count(outcomes, stored, self.classifier.reference)  # once it is stored: no batch counts twice
@@ -170,7 +174,8 @@ class Pipeline:
     def _outcome(self, answered: Input, outcome: Outcome, ingested_ms: int) -> Outgoing:
         message, key = answered.message, f"{answered.message.position}:{answered.record}"
         published_ms = ingested_ms if message.timestamp_ms is None else message.timestamp_ms
-        provenance = Provenance(key, published_ms, ingested_ms, _now_ms())
+        alert = partial(record_of, message.value, self._settings.survey, answered.record, self._registry)
+        provenance = Provenance(key, published_ms, ingested_ms, _now_ms(), alert)
         return Outgoing(
             self._settings.kafka.output_topic,
             outcome.alert.object_id.encode() or None,

@@ -20,7 +20,7 @@ from starsieve.broker.kafka.consumer import AlertConsumer
 from starsieve.broker.kafka.messages import Incoming, Outgoing
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError, positions_after
 from starsieve.broker.networks import Network, network_of
-from starsieve.broker.outputs import ENCODERS
+from starsieve.broker.outputs import CARRIES, ENCODERS
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
 from starsieve.broker.pipeline import Pipeline
@@ -30,8 +30,7 @@ from starsieve.broker.retries import until_stopped
 from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings, SettingsError
 from starsieve.broker.store import LightCurves
-from starsieve.broker.surveys import AlertError
-from starsieve.broker.surveys.packets import SURVEYS
+from starsieve.broker.surveys import AlertError, installed
 from starsieve.broker.telemetry import stage
 from starsieve.broker.warmup import warm_up
 from starsieve.models.serving import registry
@@ -73,6 +72,7 @@ def run(settings: Settings, stop: threading.Event) -> None:
 def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
     _check(settings)
     warm_up()
+    installed.survey(settings.survey).warm_up()
     with (
         network_of(settings, stop, health.alive) as network,
         connect_store(settings.redis.url.get_secret_value()) as client,
@@ -86,7 +86,7 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
             client,
             settings.survey,
             time_to_live_s=settings.redis.time_to_live_days * 86400,
-            form=SURVEYS[settings.survey].FORM,
+            form=installed.survey(settings.survey).FORM,
         )
         patience = StorePatience(stop, health)
         window = Window(client, settings.survey)
@@ -129,15 +129,17 @@ def _schema_registry(settings: Settings, stop: threading.Event, health: Health) 
 
 def _check(settings: Settings) -> None:
     """Refuses what depends on the surveys, networks and outputs that there are."""
-    survey = settings.survey
-    if survey not in SURVEYS:
-        raise SettingsError(f"survey: {survey!r} has no reader of packets; there are {', '.join(SURVEYS)}")
-    if survey not in registry.surveys() and settings.networks is None:
+    installed.survey(settings.survey)
+    if settings.survey not in registry.surveys() and settings.networks is None:
         raise SettingsError(
-            f"survey: no network of {survey!r} comes with starsieve: give a folder that has one in `networks`"
+            f"survey: no network of {settings.survey!r} comes with starsieve: give a folder that has one in `networks`"
         )
     if settings.output_format not in ENCODERS:
         raise SettingsError(f"output_format: {settings.output_format!r} is none of {', '.join(ENCODERS)}")
+    carried = CARRIES.get(settings.output_format)
+    if carried not in (None, settings.survey):
+        told = f"{settings.output_format} carries alerts of {carried}, not of {settings.survey}"
+        raise SettingsError(f"output_format: {told}")
 
 
 def _check_epochs(settings: Settings, classifier: Classifier) -> None:
@@ -236,7 +238,8 @@ class Worker:
 
     def _step_aside(self, messages: Sequence[Incoming], error: TooLargeError) -> None:
         """One message cannot be published: finds it, and leaves a notice in its place."""
-        if error.topic == self._settings.kafka.output_topic:  # no outcome is large: the topic takes too little
+        carries = self._settings.output_format in CARRIES
+        if error.topic == self._settings.kafka.output_topic and not carries:  # none is large: it takes too little
             self._step_back(error)
         elif len(messages) > 1:
             self._singly = len(messages)

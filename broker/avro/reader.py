@@ -28,18 +28,31 @@ def records(packet: bytes) -> list[Record]:
         AlertError: `not_avro`, `unknown_codec` or `corrupt` (truncated, damaged, past a bound, or no record at all).
     """
     header = read_header(packet)
-    reader, program = _reader(header.schema)
-    values, found = 0, list[Any]()
+    values, found = 0, list[Record]()
     for n_records, block in blocks(packet, header):
-        values += sum(columns.n_values for columns in read_block(program, block, n_records, MAX_VALUES - values))
-        stream = io.BytesIO(block)
-        try:
-            found.extend(fastavro.schemaless_reader(stream, reader, None) for _ in range(n_records))
-        except MemoryError:
-            raise
-        except Exception as error:  # a decoder can raise nearly anything
-            raise AlertError("corrupt", f"{type(error).__name__}: {error}") from error
+        more, n_values = _block(header.schema, block, n_records, MAX_VALUES - values)
+        found, values = found + more, values + n_values
     return found
+
+
+def record(schema: bytes, data: bytes) -> Record:
+    """The one record that these bytes are, without a container; raises AlertError (`corrupt`)."""
+    (found,), _ = _block(schema, data, 1, MAX_VALUES)
+    return found
+
+
+def _block(schema: bytes, block: bytes, n_records: int, max_values: int) -> tuple[list[Record], int]:
+    """The records of a block, and how many values they have."""
+    reader, program = _reader(schema)
+    n_values = sum(columns.n_values for columns in read_block(program, block, n_records, max_values))
+    stream = io.BytesIO(block)
+    try:
+        found: list[Any] = [fastavro.schemaless_reader(stream, reader, None) for _ in range(n_records)]
+    except MemoryError:
+        raise
+    except Exception as error:  # a decoder can raise nearly anything
+        raise AlertError("corrupt", f"{type(error).__name__}: {error}") from error
+    return found, n_values
 
 
 @lru_cache(maxsize=16)  # schema versions in use at one time; parsing one takes a fifth of decoding a packet

@@ -1,27 +1,21 @@
 """ELAsTiCC's brokerClassification 0.9.1, as DESC's consumer reads it: Avro without container or schema id."""
 
 import io
-from collections import defaultdict
 
 import fastavro
 
 from starsieve import schemas
 from starsieve.broker.avro.plain import read_plain
 from starsieve.broker.avro.reader import Record
-from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, classifications
+from starsieve.broker.outputs.message import BROKER_NAME, BROKER_VERSION, Provenance, elasticc_records
 from starsieve.broker.process import Outcome
-from starsieve.models.serving import taxonomy
 from starsieve.models.serving.classifier import Classifier
 
 SCHEMA = "elasticc.v0_9_1.brokerClassification"
-_NOT_CLASSIFIED = 300
 
 
 def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
     """The message of one outcome; classes that share an id in the ELAsTiCC taxonomy, or a parent, are summed."""
-    probabilities: dict[int, float] = defaultdict(float)
-    for _, class_id, probability in classifications(outcome, classifier):
-        probabilities[taxonomy.place(class_id)] += probability
     message = io.BytesIO()
     fastavro.schemaless_writer(
         message,
@@ -35,10 +29,7 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
             "brokerVersion": BROKER_VERSION,
             "classifierName": f"{classifier.name} {classifier.version}",
             "classifierParams": f"survey={classifier.survey} reason={outcome.reason or ''}",
-            "classifications": [
-                {"classId": class_id, "probability": probability}
-                for class_id, probability in (probabilities or {_NOT_CLASSIFIED: 1.0}).items()
-            ],
+            "classifications": elasticc_records(outcome, classifier),
         },
     )
     return message.getvalue()

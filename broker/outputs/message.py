@@ -1,11 +1,14 @@
 """What every output message says besides the outcome itself."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+from starsieve.broker.avro.reader import Record
 from starsieve.broker.process import Outcome
+from starsieve.models.serving import taxonomy
 from starsieve.models.serving.classifier import Classifier
 
 BROKER_NAME = "starsieve"
@@ -23,11 +26,16 @@ class Provenance:
     alert_published_ms: int
     ingested_ms: int
     published_ms: int
+    #: The alert as its packet has it, decoded when called; raises AlertError.
+    alert: Callable[[], Record]
 
 
+#: Raises AlertError for an alert that its convention cannot say.
 Encoder = Callable[[Outcome, Classifier, Provenance], bytes]
 #: Raises AlertError for what is no message of its convention.
-Decoder = Callable[[bytes], dict[str, Any]]
+Decoder = Callable[[bytes], Record]
+
+_NOT_CLASSIFIED = 300  # of ELAsTiCC
 
 
 def status(outcome: Outcome) -> str:
@@ -47,6 +55,17 @@ def classification_records(outcome: Outcome, classifier: Classifier) -> list[dic
     return [
         {"className": name, "classId": class_id, "probability": probability}
         for name, class_id, probability in classifications(outcome, classifier)
+    ]
+
+
+def elasticc_records(outcome: Outcome, classifier: Classifier) -> list[dict[str, Any]]:
+    """Ids of the ELAsTiCC taxonomy with probabilities, of classes with one id or one parent summed; never none."""
+    probabilities: dict[int, float] = defaultdict(float)
+    for _, class_id, probability in classifications(outcome, classifier):
+        probabilities[taxonomy.place(class_id)] += probability
+    return [
+        {"classId": class_id, "probability": probability}
+        for class_id, probability in (probabilities or {_NOT_CLASSIFIED: 1.0}).items()
     ]
 
 

@@ -13,12 +13,8 @@ from starsieve.models.serving.classifier import Classifier
 
 
 def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> bytes:
-    """The message of one outcome, in ASCII; numbers that JSON cannot write are null."""
-    record = starsieve.record_of(outcome, classifier, provenance)
-    try:
-        return _dump(record)
-    except ValueError:
-        return _dump(_finite(record))
+    """The message of one outcome."""
+    return dump(starsieve.record_of(outcome, classifier, provenance))
 
 
 def decode(message: bytes) -> Record:
@@ -30,6 +26,14 @@ def decode(message: bytes) -> Record:
     if not isinstance(record, dict):
         raise AlertError("corrupt", "no JSON object")
     return record
+
+
+def dump(record: Record) -> bytes:
+    """A record in ASCII; numbers that JSON cannot write are null."""
+    try:
+        return _dump(record)
+    except ValueError:
+        return _dump(_finite(record))
 
 
 def _dump(record: Any) -> bytes:

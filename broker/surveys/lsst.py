@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from starsieve.broker.avro.program import Wanted
 from starsieve.broker.avro.projection import Columns
-from starsieve.broker.avro.walk import FIRST, MISSING, N_ROWS
+from starsieve.broker.avro.walk import MISSING, N_ROWS
 from starsieve.broker.epochs import BANDS, Epochs, on_grid
 from starsieve.broker.surveys import Alert, AlertError
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, TAI_MINUS_UTC_S, barycentric
 from starsieve.broker.surveys.lsst_rows import FORCED, FORM, PLACES, ROW, WITHDRAWN, light_curve
 from starsieve.broker.surveys.lsst_schemas import schema_of
+from starsieve.broker.surveys.table import Table
 
 __all__ = ["FORM", "WANTED", "alert", "schema_of", "warm_up"]
 
@@ -113,30 +114,15 @@ def warm_up() -> None:
     light_curve(np.ones(1, ROW))
 
 
-class _Table:
-    """One table of a packet: its columns by name, shapes (n_rows,)."""
+class _Table(Table):
+    """One table of a packet; NaN for null is what Rubin itself writes in places, as 0 for no id."""
 
     def __init__(self, columns: Columns, name: str) -> None:
-        number = list(WANTED).index(name)
-        self._columns, self._names = columns, {column: place for place, column in enumerate(WANTED[name])}
-        first, self.n_rows = columns.rows[number, [FIRST, N_ROWS]].tolist()
-        width = len(self._names)
-        self._cells = columns.cells[first : first + self.n_rows * width].reshape(self.n_rows, width)
-
-    def __getitem__(self, name: str) -> Floats:
-        """Numbers; NaN for null, as Rubin itself writes it in places."""
-        if name not in self._names:
-            return np.full(self.n_rows, np.nan)
-        return self._cells[:, self._names[name]].view(np.float64)
+        super().__init__(columns, WANTED, name)
 
     def named(self, name: str) -> Floats:
         """The same, under its old name where it has none of today's."""
         return np.where(np.isfinite(self[name]), self[name], self[_OLD[name]]) if name in _OLD else self[name]
-
-    def integer(self, name: str) -> int:
-        """Of the first row; 0 for null, as Rubin itself writes it."""
-        value = int(self._cells[0, self._names[name]]) if self.n_rows else MISSING
-        return 0 if value == MISSING else value
 
     def is_set(self, name: str) -> NDArray[np.bool_]:
         """Flags."""

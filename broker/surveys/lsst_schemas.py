@@ -43,16 +43,17 @@ def schema_of(schema_id: int) -> bytes | None:
     return json.dumps(_record("alert", version, set())).encode()
 
 
+def fields_of(record: str, version: Version) -> list[tuple[str, str]]:
+    """The fields of a record in the order of their bytes, each with its type as the table writes it."""
+    return [(field, kind) for field, kind, first, last in _table()[record] if first <= version <= last]
+
+
 def _record(name: str, version: Version, defined: set[str]) -> Any:
     """A record where its name is met first, its name from then on."""
     if name in defined:
         return name
     defined.add(name)
-    fields = [
-        {"name": field, "type": _type(kind, version, defined)}
-        for field, kind, first, last in _table()[name]
-        if first <= version <= last
-    ]
+    fields = [{"name": field, "type": _type(kind, version, defined)} for field, kind in fields_of(name, version)]
     return {"type": "record", "name": name, "fields": fields}
 
 

@@ -1,35 +1,14 @@
 """From the bytes of one message to its alerts, for every survey."""
 
 from collections.abc import Callable, Iterator
-from typing import Protocol
+from functools import cache, lru_cache
 
-from starsieve.broker.avro.program import Wanted, compiled
+from starsieve.broker.avro import reader
+from starsieve.broker.avro.program import compiled
 from starsieve.broker.avro.projection import Columns, Projection, read_block
-from starsieve.broker.epochs import Form
-from starsieve.broker.surveys import Alert, AlertError, lsst, ztf
-
-
-class Survey(Protocol):
-    """What the module of a survey has."""
-
-    #: What is read of a packet.
-    WANTED: Wanted
-    #: How its photometry is stored.
-    FORM: Form
-
-    def alert(self, columns: Columns, min_reliability: float) -> Alert:
-        """The alert of that, without detections whose score is lower; raises AlertError."""
-
-    def schema_of(self, schema_id: int) -> bytes | None:
-        """The writer's schema of a frame, None where only a registry can know it; raises AlertError."""
-
-    def warm_up(self) -> None:
-        """Compiles the kernels, or loads them compiled."""
-
-
-#: To add a survey: its module, and its line here.
-SURVEYS: dict[str, Survey] = {"ztf": ztf, "lsst": lsst}
-_PROJECTIONS = {name: Projection(survey.WANTED) for name, survey in SURVEYS.items()}
+from starsieve.broker.avro.reader import Record
+from starsieve.broker.surveys import Alert, AlertError, installed
+from starsieve.broker.surveys.installed import Survey
 
 # https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
 _FRAME, _FRAME_BYTES = b"\x00", 5
@@ -47,21 +26,54 @@ def decode(
     The registry is asked for the schemas of frames that are not known ahead.
     """
     try:
-        return [_alert(columns, SURVEYS[survey], min_reliability) for columns in _records(packet, survey, registry)]
+        return [
+            _alert(columns, installed.survey(survey), min_reliability) for columns in _records(packet, survey, registry)
+        ]
     except AlertError as error:
         return [error]
 
 
+def record_of(packet: bytes, survey: str, number: int, registry: Registry | None = None) -> Record:
+    """All that one record of a packet says, by the names of its schema; raises AlertError, and as `decode`."""
+    found = _whole(packet, survey, registry)
+    if isinstance(found, AlertError):
+        raise found.with_traceback(None)
+    return found[number]
+
+
+@lru_cache(maxsize=1)  # of one packet they are asked for one after the other
+def _whole(packet: bytes, survey: str, registry: Registry | None) -> list[Record] | AlertError:
+    try:
+        if not _is_frame(packet):
+            return reader.records(packet)
+        return [reader.record(_schema_of_frame(packet, survey, registry), packet[_FRAME_BYTES:])]
+    except AlertError as error:
+        return error
+
+
+@cache
+def _projection(survey: str) -> Projection:
+    return Projection(installed.survey(survey).WANTED)
+
+
 def _records(packet: bytes, survey: str, registry: Registry | None) -> Iterator[Columns]:
-    if not packet.startswith(_FRAME) or len(packet) < _FRAME_BYTES:
-        return _PROJECTIONS[survey].records(packet)
+    if not _is_frame(packet):
+        return _projection(survey).records(packet)
+    return _projection(survey).record(_schema_of_frame(packet, survey, registry), packet[_FRAME_BYTES:])
+
+
+def _is_frame(packet: bytes) -> bool:
+    return packet.startswith(_FRAME) and len(packet) >= _FRAME_BYTES
+
+
+def _schema_of_frame(packet: bytes, survey: str, registry: Registry | None) -> bytes:
     schema_id = int.from_bytes(packet[1:_FRAME_BYTES], "big")
-    schema = SURVEYS[survey].schema_of(schema_id)
+    schema = installed.survey(survey).schema_of(schema_id)
     if schema is None:
         if registry is None:
             raise AlertError("unknown_schema", f"{schema_id} is not known ahead, and no schema_registry is set to ask")
         schema = registry(schema_id)
-    return _PROJECTIONS[survey].record(schema, packet[_FRAME_BYTES:])
+    return schema
 
 
 def _alert(columns: Columns, survey: Survey, min_reliability: float) -> Alert | AlertError:
@@ -75,5 +87,5 @@ def warm_up() -> None:
     """Compiles what decoding takes, or loads it compiled: better before joining the group than with the first alert."""
     for _ in read_block(compiled({"type": "record", "name": "nothing", "fields": []}), b"", 1, 1):
         pass
-    for survey in SURVEYS.values():
+    for survey in installed.OWN.values():
         survey.warm_up()

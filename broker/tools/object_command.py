@@ -9,6 +9,7 @@ from rich.console import Console
 from starsieve.broker.redis_client import connect, store_errors
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves
+from starsieve.broker.surveys import installed
 from starsieve.broker.tools import one_object
 from starsieve.broker.tools.one_object import ObjectError
 from starsieve.broker.warmup import warm_up
@@ -28,7 +29,7 @@ def show(settings: Settings, object_id: str, form: Form, plot: Path | None) -> N
     """
     if plot is not None:
         check_picture(plot)
-    kept, time_to_live_s = one_object.form_of(settings.survey), settings.redis.time_to_live_days * 86400
+    kept, time_to_live_s = installed.survey(settings.survey).FORM, settings.redis.time_to_live_days * 86400
     with connect(settings.redis.url.get_secret_value()) as client:
         light_curves = LightCurves(client, settings.survey, time_to_live_s=time_to_live_s, form=kept)
         found = one_object.find(light_curves, settings.survey, object_id)

@@ -15,13 +15,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from starsieve.broker.epochs import BANDS, DIFFERENCE, FORCED, Epochs, Form, columns, n_references, of_band
+from starsieve.broker.epochs import BANDS, DIFFERENCE, FORCED, Epochs, columns, n_references, of_band
 from starsieve.broker.outputs.message import classification_records, classifications, status
 from starsieve.broker.process import Outcome, least_epochs, process
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import LightCurves, Stored
-from starsieve.broker.surveys import Alert
-from starsieve.broker.surveys.packets import SURVEYS
+from starsieve.broker.surveys import Alert, installed
 from starsieve.features import Period
 from starsieve.features.tools.errors import CommandError, UsageError
 from starsieve.models.serving import registry
@@ -49,7 +48,7 @@ class Found:
     @property
     def epochs(self) -> Epochs:
         """The light curve as of its last epoch, sorted by band and time."""
-        ((epochs, _),) = SURVEYS[self.survey].FORM.views(self.stored.epochs, np.array([np.inf]))
+        ((epochs, _),) = installed.survey(self.survey).FORM.views(self.stored.epochs, np.array([np.inf]))
         return epochs
 
     def as_of(self, mjd: Sequence[float], classifier: Classifier, settings: Settings) -> list[Outcome]:
@@ -62,15 +61,8 @@ class Found:
             classifier,
             min_epochs=least_epochs(classifier, settings.min_epochs),
             min_epochs_together=settings.min_epochs_together,
-            form=SURVEYS[self.survey].FORM,
+            form=installed.survey(self.survey).FORM,
         )[0]
-
-
-def form_of(survey: str) -> Form:
-    """How a survey's photometry is stored; raises UsageError where it has no reader."""
-    if survey not in SURVEYS:
-        raise UsageError(f"survey: {survey!r} is none of {', '.join(SURVEYS)}")
-    return SURVEYS[survey].FORM
 
 
 def find(light_curves: LightCurves, survey: str, object_id: str) -> Found:

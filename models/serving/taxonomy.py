@@ -1,7 +1,8 @@
 """The class names of every survey, placed in the ELAsTiCC taxonomy.
 
 Source: github.com/LSSTDESC/elasticc, taxonomy/taxonomy.ipynb, with the leading 2 that its second version gave to
-everything that varies. An id ends in as many zeros as it is broad: 2300 recurring, 2320 periodic, 2323 RR Lyrae.
+everything that varies; FASTDB 10.0.0 refers to it, too. An id ends in as many zeros as it is broad:
+2300 recurring, 2320 periodic, 2323 RR Lyrae.
 """
 
 import zlib
@@ -18,11 +19,32 @@ ELASTICC = {
     100: "Meta/Other",
     200: "Residual",
     300: "NotClassified",
+    1000: "Static",
     1100: "Static/Other",
     2000: "Variable",
     2100: "Variable/Other",
     2200: "Non-Recurring",
+    2210: "Non-Recurring/Other",
     2220: "SN-like",
+    2221: "SN-like/Other",
+    2222: "Ia",
+    2223: "Ib/c",
+    2224: "II",
+    2225: "Iax",
+    2226: "91bg",
+    2230: "Fast",
+    2231: "Fast/Other",
+    2232: "KN",
+    2233: "M-dwarf Flare",
+    2234: "Dwarf Novae",
+    2235: "uLens",
+    2240: "Long",
+    2241: "Long/Other",
+    2242: "SLSN",
+    2243: "TDE",
+    2244: "ILOT",
+    2245: "CART",
+    2246: "PISN",
     2300: "Recurring",
     2310: "Recurring/Other",
     2320: "Periodic",

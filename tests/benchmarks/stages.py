@@ -19,7 +19,7 @@ from starsieve.models.serving import registry
 
 STARS, NIGHTS, SEED = 150, 120, 3
 BATCH = 500
-NOWHERE = Provenance("topic:0:0:0", 0, 0, 0)
+NOWHERE = Provenance("topic:0:0:0", 0, 0, 0, dict)
 
 
 def main() -> None:

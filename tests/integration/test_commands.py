@@ -50,6 +50,7 @@ def test_version() -> None:
     [
         (["run", "--redis", "localhost"], "redis.url"),
         (["run", "--output-format", "xml"], "output_format"),
+        (["run", "--output-format", "fastdb"], "fastdb carries alerts of lsst, not of ztf"),
         (["run", "--config", "nowhere.toml"], "nowhere.toml"),
         (["simulate"], "--topic"),
         (["simulate", "-t", "alerts", "--held-out"], "--held-out does not apply"),

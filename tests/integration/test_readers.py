@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from starsieve.broker.outputs import ENCODERS
+from starsieve.broker.outputs import ENCODERS, fastdb
 from tests.broker.outputs.published import message
 from tests.integration import topics
 from tests.integration.test_client import publish
@@ -34,13 +34,23 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "python"
 
 
+@pytest.fixture(scope="module")
+def schema_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the schemas that a subscriber has, FASTDB's among them."""
+    folder = tmp_path_factory.mktemp("schemas")
+    for file in (ROOT / "schemas").glob("*.avsc"):
+        (folder / file.name).symlink_to(file)
+    (folder / "fastdb.v10_0_0.BrokerMessage.avsc").write_bytes(fastdb.schema())
+    return folder
+
+
 def test_there_is_a_reader_for_every_format() -> None:
     assert READERS.keys() == ENCODERS.keys()
     assert all(sum(map(bool, lines.splitlines())) <= MOST_LINES for lines in READERS.values())
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_a_reader_in_five_lines(kafka: str, python: Path, name: str) -> None:
+def test_a_reader_in_five_lines(kafka: str, python: Path, schema_files: Path, name: str) -> None:
     topic = topics.create_topic(kafka)
     publish(kafka, [message(topic, "star", format_name=name)])
     lines = READERS["starsieve"].splitlines()
@@ -57,7 +67,7 @@ def test_a_reader_in_five_lines(kafka: str, python: Path, name: str) -> None:
     )
     done = subprocess.run(
         [python, "-I", "-c", f"{check}\n{script}\nprint(json.dumps(outcome, default=str))"],
-        cwd=ROOT / "schemas",  # where the subscriber has the schema's file
+        cwd=schema_files,
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
@@ -65,5 +75,8 @@ def test_a_reader_in_five_lines(kafka: str, python: Path, name: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
-    assert outcome["alertId"] == 7
+    if name == "lasair":
+        assert (outcome["classdict"]["alertId"], outcome["classification"]) == (7, "RRAB")
+        return
+    assert outcome["diaSourceId" if name == "fastdb" else "alertId"] == 7
     assert max(outcome["classifications"], key=lambda each: each["probability"])["classId"] == 2323

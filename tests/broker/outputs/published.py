@@ -3,15 +3,26 @@
 from dataclasses import replace
 from functools import cache
 
+from starsieve.broker.avro.reader import Record
 from starsieve.broker.kafka.messages import OWN_MARK, Header, Incoming
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
 from starsieve.broker.process import Outcome
+from starsieve.broker.surveys.packets import record_of
 from starsieve.models.serving import registry
 from starsieve.models.serving.classifier import Classifier
+from tests.broker.surveys.lsst_packets import container, record, source
 from tests.broker.test_process import alert, light_curve, run
 
-PROVENANCE = Provenance("ztf_20260101_programid1:3:14:0", 1_600_000_001_000, 1_600_000_002_000, 1_600_000_003_000)
+
+def alert_of_rubin() -> Record:
+    """With the id of the star's alert, for formats that carry the alert: they look at nothing else of the outcome's."""
+    return record_of(container(record(source(0, diaSourceId=7))), "lsst", 0)
+
+
+PROVENANCE = Provenance(
+    "ztf_20260101_programid1:3:14:0", 1_600_000_001_000, 1_600_000_002_000, 1_600_000_003_000, alert_of_rubin
+)
 
 
 @cache

@@ -13,8 +13,11 @@ from starsieve.broker.surveys.lsst_schemas import VERSIONS, schema_of, version_o
 
 
 def upstream(data_dir: Path, major: int, minor: int) -> bytes:
-    """The published files of a version as one schema: each record where its name is met first."""
-    folder = data_dir / "schemas" / "lsst" / str(major) / str(minor)
+    return published(data_dir / "schemas" / "lsst" / str(major) / str(minor), f"lsst.v{major}_{minor}.alert")
+
+
+def published(folder: Path, name: str) -> bytes:
+    """The published files of a folder as one schema: each record where its name is met first."""
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder}")
     records: dict[str, Any] = {}
@@ -33,7 +36,7 @@ def upstream(data_dir: Path, major: int, minor: int) -> bytes:
             }
         return [resolved(each) for each in node] if isinstance(node, list) else node
 
-    return json.dumps(resolved(f"lsst.v{major}_{minor}.alert")).encode()
+    return json.dumps(resolved(name)).encode()
 
 
 @pytest.mark.parametrize(("major", "minor"), VERSIONS)

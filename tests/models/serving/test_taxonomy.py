@@ -69,6 +69,10 @@ def test_what_can_be_no_class_says_why(labels: list[str], parents: dict[str, int
         taxonomy.class_ids(labels, parents)
 
 
+def test_every_ancestor_has_a_name() -> None:
+    assert {parent for each in taxonomy.ELASTICC for parent in taxonomy.ancestors(each)} <= set(taxonomy.ELASTICC)
+
+
 def test_ancestors_run_from_narrow_to_broad() -> None:
     assert taxonomy.ancestors(2323) == (2320, 2300, 2000)
     assert taxonomy.ancestors(2320) == (2300, 2000)
