@@ -16,7 +16,7 @@ from starsieve.features.tools.columns import Columns, UnreadableFolderError
 from starsieve.features.tools.parquet import ROWS
 
 KINDS = dict.fromkeys((".csv", ".tsv", ".txt", ".dat"), "csv") | dict.fromkeys((".parquet", ".pq"), "parquet")
-KINDS |= {".ecsv": "ascii.ecsv"} | dict.fromkeys((".fits", ".fit", ".fts"), "fits")
+KINDS |= {".ecsv": "ascii.ecsv", ".tbl": "ascii.ipac"} | dict.fromkeys((".fits", ".fit", ".fts"), "fits")
 KINDS |= dict.fromkeys((".vot", ".votable", ".xml"), "votable")
 KNOWN = (
     "CSV (.csv, .tsv, .txt, .dat), Parquet (.parquet), ECSV (.ecsv), VOTable (.vot, .xml), FITS (.fits), also with .gz"
