@@ -24,7 +24,7 @@ BANDS = ("u", "g", "r", "i", "z", "y")
 DIFFERENCE = 1 << 15  # a difference magnitude of an object without counterpart in the reference image, not a total one
 FORCED = 1 << 14
 _LAG_SHIFT, _LAG_MAX = 9, 31  # forced photometry: whole days between the exposure and the packet
-# Of an archive, not of a packet: a detection with a lag, which no packet's has. Between detections and forced photometry.
+# Of an archive: a detection with a lag, which no packet has. It comes after detections and before forced photometry.
 ARCHIVE = _LAG_MAX << _LAG_SHIFT
 _REFERENCE_SHIFT, _REFERENCE_MASK = 5, 0b1111  # a hash of the reference image: another hash, another zero point
 _PROGRAM_SHIFT, _PROGRAM_MASK = 3, 0b11

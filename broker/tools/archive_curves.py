@@ -13,12 +13,12 @@ from starsieve.broker.tools import data_release
 from starsieve.broker.tools.archive_rows import rows_of
 from starsieve.broker.tools.archives import holds_packets
 from starsieve.broker.tools.positions import Positions
+from starsieve.features.photometry import MJD0
 from starsieve.features.tools.columns import Form
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.folder import opened
 from starsieve.features.tools.formats import kind_of
 from starsieve.features.tools.lightcurves import LightCurves
-from starsieve.features.photometry import MJD0
 
 Refuse = Callable[[str, AlertError], None]
 

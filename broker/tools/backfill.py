@@ -149,7 +149,9 @@ def _workers(settings: Settings, processes: int) -> Iterator[Workers[Any]]:
             for batch in chain(few, batches):
                 yield method(own, batch), len(batch)
             return
-        pool = pool or ProcessPoolExecutor(processes, get_context("spawn"), filling.start, (settings,))
+        if pool is None:
+            plain = Settings.model_construct(**dict(settings))  # its class can be imported
+            pool = ProcessPoolExecutor(processes, get_context("spawn"), filling.start, (plain,))
         waiting: deque[tuple[Future[Any], int]] = deque()
         for batch in chain(few, batches):
             waiting.append((pool.submit(filling.call, method, batch), len(batch)))

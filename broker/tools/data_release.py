@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from starsieve.broker.tools.archive_rows import rows_of
 from starsieve.broker.epochs import Epochs
 from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, from_heliocentric
+from starsieve.broker.tools.archive_rows import rows_of
 from starsieve.features.tools import formats
 from starsieve.features.tools.columns import UnreadableFolderError
 from starsieve.features.tools.folder import as_mjd
