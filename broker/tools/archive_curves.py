@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from starsieve.broker.epochs import BANDS, Epochs, merge
+from starsieve.broker.epochs import BANDS, MAGNITUDES, Epochs, merge
 from starsieve.broker.surveys import Alert, AlertError
+from starsieve.broker.surveys.packets import SURVEYS
 from starsieve.broker.tools import data_release
 from starsieve.broker.tools.archive_rows import rows_of
 from starsieve.broker.tools.archives import holds_packets
@@ -46,7 +47,9 @@ class Curves:
     positions: Positions | None
 
     def check(self) -> None:
-        """Raises UsageError for a data release whose sources cannot be found among the stream's objects."""
+        """Raises UsageError for a survey of fluxes, and for a data release without objects to match its sources to."""
+        if SURVEYS[self.survey].FORM is not MAGNITUDES:
+            raise UsageError(f"{self.path}: of {self.survey} fluxes are stored, which only packets have")
         if self._files_of_release() and self.positions is None:
             raise UsageError(
                 f"{self.path} is of a data release, whose sources have names of their own: --objects TABLE (object_id, "

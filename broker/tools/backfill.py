@@ -18,6 +18,7 @@ import typer
 
 from starsieve.broker.outcomes import Outcome
 from starsieve.broker.redis_client import store_errors
+from starsieve.broker.schema_registry import RegistryAway
 from starsieve.broker.settings import Settings
 from starsieve.broker.surveys import AlertError
 from starsieve.broker.tools import archives, filling, outcome_table, sending
@@ -34,6 +35,14 @@ T = TypeVar("T")
 UNREADABLE = "unreadable_file"  # among the dead letters: files and members of archives that are no packets
 _ITEMS, _BYTES = 500, 32 * 2**20  # handed to a process at once
 _AHEAD = 2  # batches for each process
+
+
+@contextmanager
+def _registry_errors() -> Iterator[None]:
+    try:
+        yield
+    except RegistryAway as error:
+        raise CommandError(f"the schema registry does not answer: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -96,10 +105,11 @@ class Summary:
 
 
 @store_errors()
+@_registry_errors()
 def run(settings: Settings, sources: Sources, *, classify: bool, output: Path | None, processes: int) -> Summary:
     """Fills the store, then answers if that is wanted.
 
-    Raises StoreError, after which the same command goes on where it ended: what is stored stays. CommandError.
+    Raises StoreError and CommandError, after which the same command may be given again: what is stored stays.
     """
     begin, summary = time.monotonic(), Summary()
     warm_up()

@@ -12,18 +12,19 @@ from functools import cached_property
 
 import redis
 
-from starsieve.broker.epochs import merge_into
-from starsieve.broker.kafka.messages import OWN_MARK, Incoming
+from starsieve.broker.epochs import Epochs
+from starsieve.broker.kafka.messages import OWN_MARK, Headers, Incoming
 from starsieve.broker.outcomes import Outcome
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
 from starsieve.broker.process import Outcome as Answer
 from starsieve.broker.process import least_epochs, process
 from starsieve.broker.redis_client import connect
+from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
 from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.packets import decode
+from starsieve.broker.surveys.packets import SURVEYS, decode
 from starsieve.broker.tools.one_object import network_in_use
 from starsieve.models.serving.classifier import Classifier
 
@@ -55,14 +56,19 @@ class Tally:
 
 
 class Filler:
-    """A store to fill, and the network that answers. Methods raise redis.RedisError."""
+    """A store to fill, and the network that answers. Methods raise redis.RedisError and RegistryAway."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        client = connect(settings.redis.url.get_secret_value())
+        self._form = SURVEYS[settings.survey].FORM
         self._light_curves = LightCurves(
-            client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400
+            connect(settings.redis.url.get_secret_value()),
+            settings.survey,
+            time_to_live_s=settings.redis.time_to_live_days * 86400,
+            form=self._form,
         )
+        address = settings.schema_registry
+        self._registry = None if address is None else SchemaRegistry(address, lambda ask: ask())
 
     @cached_property
     def _classifier(self) -> Classifier:
@@ -73,12 +79,14 @@ class Filler:
         tally = Tally()
         alerts, stored = self._read(items, tally)
         tally.alerts = len(alerts)
-        arrived: dict[str, list[Alert]] = {}
+        arrived: dict[str, list[Epochs]] = {}
         for _, alert in alerts:
-            arrived.setdefault(alert.object_id, []).append(alert)
+            if alert.reason is not None:  # it has no epochs
+                continue
+            arrived.setdefault(alert.object_id, []).append(alert.epochs)
         changes = [
-            Change(object_id, merge_into(stored[object_id].epochs, [alert.epochs for alert in of_object])[1], None)
-            for object_id, of_object in arrived.items()
+            Change(object_id, self._form.merge_into(stored[object_id].epochs, parts)[1], None)
+            for object_id, parts in arrived.items()
         ]
         self._light_curves.write(changes, stored)
         tally.new_epochs = sum(change.new_epochs.size for change in changes)
@@ -107,7 +115,14 @@ class Filler:
 
     def _answered(self, alerts: Sequence[tuple[str, Alert]], stored: dict[str, Stored]) -> list[Outcome]:
         min_epochs = least_epochs(self._classifier, self._settings.min_epochs)
-        answers, changes = process([alert for _, alert in alerts], stored, self._classifier, min_epochs=min_epochs)
+        answers, changes = process(
+            [alert for _, alert in alerts],
+            stored,
+            self._classifier,
+            min_epochs=min_epochs,
+            min_epochs_together=self._settings.min_epochs_together,
+            form=self._form,
+        )
         self._light_curves.write(changes, stored)
         return [self._outcome(name, answer) for (name, _), answer in zip(alerts, answers, strict=True)]
 
@@ -115,31 +130,34 @@ class Filler:
         """As a subscriber would read it, but for where it was read: the packet's name."""
         now_ms = time.time_ns() // 1_000_000
         message = ENCODERS[_FORMAT](answer, self._classifier, Provenance(name, now_ms, now_ms, now_ms))
-        told = [OWN_MARK, *headers(answer, self._classifier), ("format", _FORMAT.encode())]
+        told: Headers = [OWN_MARK, *headers(answer, self._classifier), ("format", _FORMAT.encode())]
         return replace(Outcome.read(Incoming("", 0, 0, None, None, message, told)), position=name)
 
     def _read(self, items: Sequence[Item], tally: Tally) -> tuple[list[tuple[str, Alert]], dict[str, Stored]]:
         """The alerts that can be answered, and what is stored of their objects; the others go to the tally."""
-        decoded = [(name, content) for name, item in items for content in _decoded(item, self._settings.survey)]
-        stored = self._light_curves.read([each.object_id for _, each in decoded if isinstance(each, Alert)])
+        decoded = [(name, content) for name, item in items for content in self._decoded(item)]
+        asked = [each.object_id for _, each in decoded if isinstance(each, Alert) and each.reason is None]
+        stored = self._light_curves.read(asked)
         alerts: list[tuple[str, Alert]] = []
         for name, each in decoded:
             if isinstance(each, AlertError):
                 tally.refuse(name, each)
-            elif (problem := stored[each.object_id].unreadable) is not None:
+            elif each.reason is None and (problem := stored[each.object_id].unreadable) is not None:
                 tally.refuse(name, AlertError("unreadable_store", problem))
             else:
                 alerts.append((name, each))
         return alerts, stored
 
-
-def _decoded(item: bytes | Alert, survey: str) -> Iterable[Alert | AlertError]:
-    if isinstance(item, Alert):
-        return [item]
-    try:
-        return decode(item, survey)
-    except Exception as error:  # not the packet's fault, and yet the rest goes on
-        return [AlertError("internal_error", f"{type(error).__name__}: {error}")]
+    def _decoded(self, item: bytes | Alert) -> Iterable[Alert | AlertError]:
+        if isinstance(item, Alert):
+            return [item]
+        settings = self._settings
+        try:
+            return decode(item, settings.survey, min_reliability=settings.min_reliability, registry=self._registry)
+        except RegistryAway:
+            raise
+        except Exception as error:  # not the packet's fault, and yet the rest goes on
+            return [AlertError("internal_error", f"{type(error).__name__}: {error}")]
 
 
 _filler: Filler | None = None

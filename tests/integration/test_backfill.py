@@ -2,6 +2,7 @@
 
 import json
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 import redis
+from astropy.table import Table
 from typer.testing import CliRunner, Result
 
 from starsieve.broker.cli import app
@@ -23,7 +25,8 @@ from starsieve.models.serving import registry
 from tests.integration.packets import night
 
 RUNNER = CliRunner()
-STARS, ALERTS = 3, 30
+STARS, ALERTS = 3, 46
+UNCLASSIFIED = 38  # of each star, in two bands in turn, until one has 20 epochs
 
 
 def backfill(url: str, *arguments: object) -> Result:
@@ -85,18 +88,19 @@ def test_a_store_is_filled_as_a_stream_would_and_again_changes_nothing(
     assert (counts["classified"], counts["not_classified"], counts["dead_letters"]) == (0, {}, {})
     for name, rows in expected.items():
         assert epochs(redis_url, name).tobytes() == rows.tobytes()
-    before = {key: redis.Redis.from_url(redis_url).dump(key) for key in redis.Redis.from_url(redis_url).keys()}
-    assert summary(redis_url, folder)["new_epochs"] == 0
-    assert {key: redis.Redis.from_url(redis_url).dump(key) for key in before} == before
+    with redis.Redis.from_url(redis_url) as client:
+        before = {key: client.dump(key) for key in client.scan_iter()}
+        assert summary(redis_url, folder)["new_epochs"] == 0
+        assert {key: client.dump(key) for key in client.scan_iter()} == before
 
 
 def test_every_alert_is_answered_from_the_epochs_up_to_its_own(redis_url: str, folder: Path, tmp_path: Path) -> None:
-    table, classified = tmp_path / "outcomes.csv", ALERTS - 2 * 20 + 1  # two bands in turn
+    table = tmp_path / "outcomes.csv"
     counts = summary(redis_url, folder, "--classify", "-o", table)
     rows = pc.read_csv(table).to_pylist()
     assert len(rows) == counts["alerts"] == STARS * ALERTS
-    assert counts["classified"] + sum(counts["not_classified"].values()) == counts["alerts"]
-    assert counts["classified"] == STARS * max(classified, 0)
+    assert counts["not_classified"] == {"too_few_epochs": STARS * UNCLASSIFIED}
+    assert counts["classified"] == STARS * (ALERTS - UNCLASSIFIED)
     assert {row["position"] for row in rows} == {str(file) for file in folder.iterdir()}
     for name in {row["object_id"] for row in rows}:
         seen = [row["epochs"] for row in rows if row["object_id"] == name]
@@ -142,8 +146,8 @@ def test_light_curves_come_in_by_name_beside_those_of_the_stream(
     (curves := tmp_path / "curves").mkdir()
     lines = [f"{time!r},{'gr'[i % 2]},17.5,0.02" for i, time in enumerate(mjd.tolist())]
     (curves / f"{name}.csv").write_text("\n".join(["mjd,band,mag,magerr", *lines, "59000,V,1,1"]))
-    search_state = store(redis_url).read([name])[name].search_state
-    counts = summary(redis_url, curves, "--classify")
+    assert store(redis_url).read([name])[name].search_state is not None
+    counts = summary(redis_url, curves, "--classify", "-o", with_state := tmp_path / "with_state.csv")
     found = epochs(redis_url, name)
     bands = {"g": 1, "r": 2}
     archived = are_archived(found)
@@ -153,12 +157,73 @@ def test_light_curves_come_in_by_name_beside_those_of_the_stream(
     assert set(band_numbers(found[archived]).tolist()) == set(bands.values())
     assert counts["dead_letters"] == {"unknown_band": 1}
     assert (counts["alerts"], counts["classified"]) == (1, 1)
-    assert search_state is not None
+    redis.Redis.from_url(redis_url).delete(f"{{ztf:{name}}}:search")  # the state of fewer epochs has changed nothing
+    summary(redis_url, curves, "--classify", "-o", without := tmp_path / "without.csv")
+    assert with_state.read_text() == without.read_text()
 
 
-def positions_of(path: Path, packets: list[bytes]) -> dict[str, tuple[float, float]]:
-    """A table of the objects, as a user makes it of outcomes."""
+def write_objects(path: Path, packets: list[bytes]) -> dict[str, tuple[float, float]]:
+    """A table of the objects, as `tail -o` writes it, and their positions."""
     alerts = [alert for packet in packets for alert in decode(packet, "ztf") if isinstance(alert, Alert)]
     places = {alert.object_id: (alert.ra, alert.dec) for alert in alerts}
     path.write_text("\n".join(["object_id,ra,dec", *(f"{name},{ra},{dec}" for name, (ra, dec) in places.items())]))
     return places
+
+
+RELEASE_EPOCHS = 25
+
+
+def release(places: dict[str, tuple[float, float]], mjd: float = 58_300.0) -> dict[str, list[Any]]:
+    """A row an epoch, as IRSA's tables have it: a source a star 1.2 arcsec away, one of them bad at its first epoch."""
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("objectid", "filterid", "hmjd", "mag", "magerr", "catflags", "ra", "dec")
+    }
+    for number, (ra, dec) in enumerate(places.values()):
+        for epoch in range(RELEASE_EPOCHS):
+            source = 680_101_100_000_001 + number, 2, mjd + epoch + 0.25, 17 + 0.01 * epoch, 0.02
+            flags = 32768 if epoch == 0 else 2
+            for name, value in zip(rows, (*source, flags, ra, dec + 1.2 / 3600), strict=True):
+                rows[name].append(value)
+    return rows
+
+
+def as_ipac(folder: Path, rows: dict[str, list[Any]]) -> Path:
+    Table(rows).write(folder / "release.tbl", format="ascii.ipac")
+    return folder / "release.tbl"
+
+
+def as_parquet(folder: Path, rows: dict[str, list[Any]]) -> Path:
+    pq.write_table(pa.table(rows), folder / "release.parquet")
+    return folder / "release.parquet"
+
+
+def as_lists(folder: Path, rows: dict[str, list[Any]]) -> Path:
+    """A row a source, as the bulk files have it."""
+    whole, lists = {"objectid": "objectid", "filterid": "filterid", "ra": "objra", "dec": "objdec"}, {}
+    starts = range(0, len(rows["mag"]), RELEASE_EPOCHS)
+    for name, values in rows.items():
+        parts = [values[start : start + RELEASE_EPOCHS] for start in starts]
+        lists[whole.get(name, name)] = [part[0] for part in parts] if name in whole else parts
+    pq.write_table(pa.table(lists), folder / "release.parquet")
+    return folder / "release.parquet"
+
+
+@pytest.mark.parametrize("write", [as_ipac, as_parquet, as_lists])
+def test_sources_of_a_data_release_are_the_objects_near_them(
+    redis_url: str, packets: list[bytes], tmp_path: Path, write: Callable[[Path, dict[str, list[Any]]], Path]
+) -> None:
+    places = write_objects(objects := tmp_path / "objects.csv", packets)
+    path = write(tmp_path, release(places | {"nobody": (200.0, 80.0)}))
+    counts = summary(redis_url, path, "--objects", objects, "--radius", 1.5)
+    assert counts["alerts"] == STARS
+    assert counts["new_epochs"] == STARS * (RELEASE_EPOCHS - 1)
+    assert counts["dead_letters"] == {"no_object_near": 1}
+    for name in places:
+        found = epochs(redis_url, name)
+        assert are_archived(found).all()
+        assert set(band_numbers(found).tolist()) == {2}
+        assert found["mag"] == pytest.approx(17 + 0.01 * np.arange(1, RELEASE_EPOCHS))
+    assert summary(redis_url, path, "--objects", objects, "--radius", 1.0)["alerts"] == 0
+    refused = backfill(redis_url, path)
+    assert refused.exit_code == 2
+    assert "--objects" in refused.output
