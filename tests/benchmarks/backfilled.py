@@ -12,11 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
 from starsieve.broker.epochs import EPOCH, Epochs, are_archived, merge
 from starsieve.broker.process import process
 from starsieve.broker.simulate import alerts as simulated
 from starsieve.broker.simulate import read_light_curves
+from starsieve.broker.simulate.catalogue import noise_share
 from starsieve.broker.simulate.observed import ObservedStar
 from starsieve.broker.store import Stored
 from starsieve.broker.surveys import Alert
@@ -48,15 +51,16 @@ def last_alerts(stars: Sequence[ObservedStar]) -> dict[str, Alert]:
     return found
 
 
-def first_halves(folder: Path, stars: Sequence[ObservedStar]) -> dict[str, Epochs]:
-    """The archive: rows of the first half of each star's epochs."""
+def first_halves(folder: Path, stars: Sequence[ObservedStar], *, quoted: bool = False) -> dict[str, Epochs]:
+    """The archive: rows of the first half of each star's epochs; errors as quoted, or as alerts have them."""
     light_curves = opened(folder)
     number = {name: i for i, name in enumerate(light_curves.objects.object_id.tolist())}
     found = {}
     for star in stars:
         curves = light_curves.light_curves(np.array([number[star.name.partition(" ")[2]]]))
+        share = 1.0 if quoted else noise_share(curves.mjd, curves.mag, curves.magerr)
         half = slice(0, curves.mjd.size // 2)
-        found[star.object_id] = rows_of(BAND, curves.mjd[half], curves.mag[half], curves.magerr[half])
+        found[star.object_id] = rows_of(BAND, curves.mjd[half], curves.mag[half], curves.magerr[half] * share)
     return found
 
 
@@ -70,7 +74,7 @@ def corrected(archive: Epochs, of_stream: Epochs) -> Epochs:
     return moved
 
 
-def answered(alerts: dict[str, Alert], archives: dict[str, Epochs], stars: Sequence[ObservedStar]) -> dict[str, int]:
+def answered(alerts: dict[str, Alert], archives: dict[str, Epochs], stars: Sequence[ObservedStar]) -> Counter[str]:
     """Stars with an answer, right ones among them, and right periods."""
     classifier = registry.load("ztf")
     stored = {name: Stored(archives.get(name, np.empty(0, EPOCH))) for name in alerts}
@@ -99,16 +103,18 @@ def main() -> None:
     options = parser.parse_args()
     stars = read_light_curves(options.data, options.objects, options.seed, held_out=True)
     alerts, archive = last_alerts(stars), first_halves(options.data, stars)
-    print("archive                 stars answered right periods half")
-    for name, rows in variants(archive, alerts):
+    quoted = first_halves(options.data, stars, quoted=True)
+    columns = ("stars", "answered", "right", "periods", "half")
+    table = Table("archive", *columns)
+    for name, rows in [("none", {}), ("errors as quoted", quoted), *variants(archive, alerts)]:
         counts = answered(alerts, rows, stars)
-        shown = "  ".join(f"{counts[key]:>6}" for key in ("stars", "answered", "right", "periods", "half"))
-        print(f"{name:22} {shown}", flush=True)
+        table.add_row(name, *(str(counts[column]) for column in columns))
+    Console().print(table)
 
 
 def variants(archive: dict[str, Epochs], alerts: dict[str, Alert]) -> list[tuple[str, dict[str, Epochs]]]:
     """The archives to compare, by name."""
-    found: list[tuple[str, dict[str, Epochs]]] = [("none", {})]
+    found: list[tuple[str, dict[str, Epochs]]] = []
     for offset in OFFSETS:
         moved = {name: rows.copy() for name, rows in archive.items()}
         for rows in moved.values():
