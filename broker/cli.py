@@ -187,8 +187,9 @@ def backfill(
         Path | None, typer.Option(help="Table of the stream's objects: light curves are matched by position.")
     ] = None,
     radius: Annotated[
-        float, typer.Option(min=0.01, max=60, help="Arcseconds: how far an object of --objects may be.")
-    ] = 1.5,
+        float | None,
+        typer.Option(min=0.01, max=60, help="Arcseconds that an object of --objects may be away; 1.5 without."),
+    ] = None,
     classify: Annotated[bool, typer.Option("--classify", help="Answer each alert, when all are stored.")] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Table of the answers: .csv or .parquet.")
@@ -207,14 +208,16 @@ def backfill(
     """
     if output is not None and not classify:
         raise UsageError("--output needs --classify: without, nothing is answered")
+    if objects is None:
+        _refuse("light curves are matched by position with --objects", {"--radius": radius})
     settings = _settings(config, survey=survey, redis={"url": redis})
     from starsieve.broker.tools import backfill as filling_up  # noqa: PLC0415
     from starsieve.broker.tools import outcome_table  # noqa: PLC0415
-    from starsieve.broker.tools.positions import Positions  # noqa: PLC0415
+    from starsieve.broker.tools.positions import RADIUS_ARCSEC, Positions  # noqa: PLC0415
 
     if output is not None:
         outcome_table.check(output)
-    positions = None if objects is None else Positions.read(objects, radius)
+    positions = None if objects is None else Positions.read(objects, radius or RADIUS_ARCSEC)
     sources = filling_up.Sources.at(paths, settings.survey, form_of(column, None, band), positions)
     n_processes = processes or filling_up.default_processes()
     summary = filling_up.run(settings, sources, classify=classify, output=output, processes=n_processes)

@@ -15,7 +15,7 @@ from starsieve.broker.tools.archive_rows import rows_of
 from starsieve.broker.tools.archives import holds_packets
 from starsieve.broker.tools.positions import Positions
 from starsieve.features.photometry import MJD0
-from starsieve.features.tools.columns import Form
+from starsieve.features.tools.columns import Form, UnreadableFolderError
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.folder import opened
 from starsieve.features.tools.formats import kind_of
@@ -65,8 +65,13 @@ class Curves:
             yield from self._read_release(file, refuse)
 
     def _files_of_release(self) -> list[Path]:
-        files = [self.path] if self.path.is_file() else [each for each in sorted(self.path.rglob("*")) if kind_of(each)]
-        return files if files and data_release.is_one(files[0]) else []
+        """All tables at the path, if the first one is of a data release."""
+        found = [self.path] if self.path.is_file() else sorted(self.path.rglob("*"))
+        files = [file for file in found if kind_of(file) and file.name[0] not in "._"]
+        try:
+            return files if files and data_release.is_one(files[0]) else []
+        except UnreadableFolderError:  # the reader of light curves says why
+            return []
 
     def _read_release(self, file: Path, refuse: Refuse) -> Iterator[tuple[str, Alert]]:
         assert self.positions is not None  # noqa: S101 - `check`

@@ -24,6 +24,7 @@ from starsieve.broker.surveys import AlertError
 from starsieve.broker.tools import archives, filling, outcome_table, sending
 from starsieve.broker.tools.archive_curves import Curves, are_at
 from starsieve.broker.tools.filling import Filler, Item, Tally
+from starsieve.broker.tools.one_object import form_of, network_in_use
 from starsieve.broker.tools.positions import Positions
 from starsieve.broker.warmup import warm_up
 from starsieve.features.tools.columns import Form
@@ -54,7 +55,8 @@ class Sources:
 
     @classmethod
     def at(cls, paths: Sequence[Path], survey: str, form: Form, positions: Positions | None) -> "Sources":
-        """Those of some paths. Raises UsageError for one that is neither packets nor light curves."""
+        """Those of some paths. Raises UsageError for what is neither packets nor light curves."""
+        form_of(survey)
         of_curves = [path for path in paths if are_at(path)]
         curves = [Curves(path, survey, form, positions) for path in of_curves]
         for each in curves:
@@ -112,6 +114,8 @@ def run(settings: Settings, sources: Sources, *, classify: bool, output: Path | 
     Raises StoreError and CommandError, after which the same command may be given again: what is stored stays.
     """
     begin, summary = time.monotonic(), Summary()
+    if classify:
+        network_in_use(settings)  # or nothing is begun
     warm_up()
     with sending.progress() as progress, _workers(settings, processes) as workers:
         storing = progress.add_task("stored", total=None)

@@ -11,6 +11,7 @@ from starsieve.features.tools.errors import UsageError
 
 Floats = NDArray[np.float64]
 
+RADIUS_ARCSEC = 1.5  # of ZTF, whose alerts of one object lie within it
 _WANTED = Columns(("object_id",), ("ra", "dec"))
 
 

@@ -227,3 +227,36 @@ def test_sources_of_a_data_release_are_the_objects_near_them(
     refused = backfill(redis_url, path)
     assert refused.exit_code == 2
     assert "--objects" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["{}", "-o", "{}/out.csv"], "--classify"),
+        (["{}", "--radius", "2"], "--objects"),
+        (["{}", "--survey", "nobody"], "nobody"),
+        (["{}/nowhere"], "nowhere"),
+        (["{}/0000.avro", "--classify", "-o", "{}/out.txt"], ".parquet"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_the_work(
+    redis_url: str, folder: Path, arguments: list[str], message: str
+) -> None:
+    result = backfill(redis_url, *(argument.replace("{}", str(folder)) for argument in arguments))
+    assert result.exit_code == 2
+    assert message in result.output
+    with redis.Redis.from_url(redis_url) as client:
+        assert not client.dbsize()
+
+
+def test_light_curves_of_magnitudes_are_not_for_a_store_of_fluxes(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("mjd,mag,magerr\n60000,17,0.1\n")
+    result = backfill(redis_url, tmp_path, "--survey", "lsst", "--band", "g")
+    assert result.exit_code == 2
+    assert "only packets have" in result.output
+
+
+def test_without_redis_it_says_so(folder: Path) -> None:
+    result = backfill("redis://127.0.0.1:1/0", folder)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("redis: ")
