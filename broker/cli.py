@@ -179,6 +179,58 @@ def replay(
 
 
 @app.command()
+def backfill(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Packets and archives of them, as for `replay`; light curves; folders of either."),
+    ],
+    config: Config = None,
+    redis: Annotated[str | None, typer.Option(help="Redis, as for `run`.")] = None,
+    survey: Annotated[str | None, typer.Option(help="The survey that sends the alerts.")] = None,
+    column: ColumnNames = None,
+    band: Band = None,
+    objects: Annotated[
+        Path | None, typer.Option(help="Table of the stream's objects: light curves are matched by position.")
+    ] = None,
+    radius: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=60, help="Arcseconds that an object of --objects may be away; 1.5 without."),
+    ] = None,
+    classify: Annotated[bool, typer.Option("--classify", help="Answer each alert, when all are stored.")] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Table of the answers: .csv or .parquet.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="As many as there are cores without.", show_default=False)
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the counts, last, as one JSON object.")] = False,
+) -> None:
+    """Fill the store from nightly archives, packets and archived light curves; safe beside a stream, and to run again.
+
+    Example: [bold]starsieve backfill nights/ --redis redis://localhost:6379/0 --classify -o outcomes.parquet[/bold]
+
+    Example: [bold]starsieve backfill ztf_dr24/ --objects objects.csv --radius 1.5[/bold], whose table is made by
+    [bold]starsieve tail --from-beginning --latest --idle 5 -o objects.csv[/bold]
+    """
+    if output is not None and not classify:
+        raise UsageError("--output needs --classify: without, nothing is answered")
+    if objects is None:
+        _refuse("light curves are matched by position with --objects", {"--radius": radius})
+    settings = _settings(config, survey=survey, redis={"url": redis})
+    from starsieve.broker.tools import backfill as filling_up  # noqa: PLC0415
+    from starsieve.broker.tools import outcome_table  # noqa: PLC0415
+    from starsieve.broker.tools.positions import RADIUS_ARCSEC, Positions  # noqa: PLC0415
+
+    if output is not None:
+        outcome_table.check(output)
+    positions = None if objects is None else Positions.read(objects, radius or RADIUS_ARCSEC)
+    sources = filling_up.Sources.at(paths, settings.survey, form_of(column, None, band), positions)
+    n_processes = processes or filling_up.default_processes()
+    summary = filling_up.run(settings, sources, classify=classify, output=output, processes=n_processes)
+    filling_up.report(summary, as_json=json)
+
+
+@app.command()
 def redrive(
     config: Config = None,
     bootstrap_servers: Bootstrap = None,

@@ -24,6 +24,8 @@ BANDS = ("u", "g", "r", "i", "z", "y")
 DIFFERENCE = 1 << 15  # a difference magnitude of an object without counterpart in the reference image, not a total one
 FORCED = 1 << 14
 _LAG_SHIFT, _LAG_MAX = 9, 31  # forced photometry: whole days between the exposure and the packet
+# Of an archive: a detection with a lag, which no packet has. It comes after detections and before forced photometry.
+ARCHIVE = _LAG_MAX << _LAG_SHIFT
 _REFERENCE_SHIFT, _REFERENCE_MASK = 5, 0b1111  # a hash of the reference image: another hash, another zero point
 _PROGRAM_SHIFT, _PROGRAM_MASK = 3, 0b11
 _BAND_MASK = 0b111
@@ -150,6 +152,12 @@ class Form:
 MAGNITUDES = Form(EPOCH, merge_into, are_sound)
 
 
+def are_archived(rows: Epochs) -> NDArray[np.bool_]:
+    """Which rows are of an archive, whose zero points and reference images are not those of the packets."""
+    archived: NDArray[np.bool_] = (rows["flags"] & (DIFFERENCE | FORCED | ARCHIVE)) == ARCHIVE
+    return archived
+
+
 def of_band(rows: Epochs, band: str) -> Epochs:
     """The rows of one band."""
     selected: Epochs = rows[band_numbers(rows) == BANDS.index(band)]
@@ -183,5 +191,6 @@ def columns(rows: Epochs) -> dict[str, list[float] | list[str] | list[int] | lis
         "difference": (bits & DIFFERENCE > 0).tolist(),
         "program": (bits >> _PROGRAM_SHIFT & _PROGRAM_MASK).tolist(),
         "reference": (bits >> _REFERENCE_SHIFT & _REFERENCE_MASK).tolist(),
-        "lag_days": (bits >> _LAG_SHIFT & _LAG_MAX).tolist(),
+        "lag_days": np.where(are_archived(rows), 0, bits >> _LAG_SHIFT & _LAG_MAX).tolist(),
+        "archive": are_archived(rows).tolist(),
     }

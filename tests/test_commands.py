@@ -28,6 +28,8 @@ WITHOUT = {
             "bench periods --data {}",
             "simulate --light-curves {} -o {}/packets",
             "tail -o {}/out.parquet",
+            "backfill {}",
+            "backfill packets --classify -o {}/out.parquet",
             "transfer --source none --data {} -o {}/out",
             "train --data {} -o {}/out",
         ],

@@ -126,11 +126,11 @@ def _band(curves: LightCurves, piece: int) -> tuple[Array, ...]:
     points = slice(curves.offsets[piece], curves.offsets[piece + 1])
     mjd, mag, magerr = curves.mjd[points], curves.mag[points], curves.magerr[points]
     flux = to_flux(mag)
-    error = flux * magerr * _noise_share(mjd, mag, magerr) * _RELATIVE_FLUX_PER_MAG
+    error = flux * magerr * noise_share(mjd, mag, magerr) * _RELATIVE_FLUX_PER_MAG
     return mjd, np.full(len(mjd), FILTERS[band]), flux, error, np.full(len(mjd), np.median(flux))
 
 
-def _noise_share(mjd: Array, mag: Array, magerr: Array) -> float:
+def noise_share(mjd: Array, mag: Array, magerr: Array) -> float:
     """Scatter of visits minutes apart in units of the quoted errors; 1 where there are few of them."""
     close = np.diff(mjd) < _SAME_VISIT_D
     if close.sum() < _MIN_PAIRS:

@@ -43,6 +43,17 @@ def barycentric(mjd_utc: ArrayLike, ra: ArrayLike, dec: ArrayLike) -> NDArray[np
     return np.asarray(tdb + towards_source * (_LIGHT_S_PER_AU / _DAY_S), np.float64)
 
 
+def from_heliocentric(mjd_utc: ArrayLike, ra: float, dec: float) -> NDArray[np.float64]:
+    """As `barycentric`, of times of light at the Sun (UTC, MJD in days): shape (n,)."""
+    tdb = np.asarray(mjd_utc, np.float64) + TDB_MINUS_UTC_S / _DAY_S
+    days, day = np.unique(np.floor(tdb), return_inverse=True)  # the Sun moves 4 ms a day
+    heliocentric_pv, barycentric_pv = erfa.epv00(MJD0, days)
+    sun = barycentric_pv["p"] - heliocentric_pv["p"]
+    ra, dec = np.radians(ra), np.radians(dec)
+    towards_source = sun @ np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
+    return np.asarray(tdb + towards_source[day] * (_LIGHT_S_PER_AU / _DAY_S), np.float64)
+
+
 def _tabulate(tdb: NDArray[np.float64]) -> None:
     """Fills in the years of some times, and those between them; NaN has none."""
     times = tdb[np.isfinite(tdb)]

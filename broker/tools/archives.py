@@ -57,9 +57,18 @@ def _check_file(path: Path) -> None:
         _check(Stream(opened).head)
 
 
-def _find_in(folder: Path) -> list[Path]:
+def holds_packets(folder: Path) -> bool:
+    """Whether a folder has files whose names say that they hold packets."""
+    return bool(_named_so(folder))
+
+
+def _named_so(folder: Path) -> list[Path]:
     files = [file for file in folder.rglob("*") if not _is_hidden(str(file.relative_to(folder)))]
-    if found := sorted(file for file in files if (is_archive(file) or _is_packet(file.name)) and file.is_file()):
+    return sorted(file for file in files if (is_archive(file) or _is_packet(file.name)) and file.is_file())
+
+
+def _find_in(folder: Path) -> list[Path]:
+    if found := _named_so(folder):
         return found
     raise UnreadableError(f"no file in it has a name of {READABLE}")
 

@@ -16,10 +16,11 @@ from starsieve.features.tools.columns import Columns, UnreadableFolderError
 from starsieve.features.tools.parquet import ROWS
 
 KINDS = dict.fromkeys((".csv", ".tsv", ".txt", ".dat"), "csv") | dict.fromkeys((".parquet", ".pq"), "parquet")
-KINDS |= {".ecsv": "ascii.ecsv"} | dict.fromkeys((".fits", ".fit", ".fts"), "fits")
+KINDS |= {".ecsv": "ascii.ecsv", ".tbl": "ascii.ipac"} | dict.fromkeys((".fits", ".fit", ".fts"), "fits")
 KINDS |= dict.fromkeys((".vot", ".votable", ".xml"), "votable")
 KNOWN = (
-    "CSV (.csv, .tsv, .txt, .dat), Parquet (.parquet), ECSV (.ecsv), VOTable (.vot, .xml), FITS (.fits), also with .gz"
+    "CSV (.csv, .tsv, .txt, .dat), Parquet (.parquet), ECSV (.ecsv), IPAC (.tbl), VOTable (.vot, .xml), FITS (.fits), "
+    "also with .gz"
 )
 WHOLE = 2**28  # bytes of a text table that Astropy reads all at once, at some ten times its size
 HEADER = 2**16  # bytes in which the line with the names has to end

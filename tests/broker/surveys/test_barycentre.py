@@ -8,7 +8,7 @@ from astropy.coordinates import EarthLocation, SkyCoord
 from astropy.time import Time
 from astropy.utils import iers
 
-from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, TDB_MINUS_UTC_S, barycentric
+from starsieve.broker.surveys.barycentre import FIRST_MJD, LAST_MJD, TDB_MINUS_UTC_S, barycentric, from_heliocentric
 from starsieve.features.photometry import MJD0
 
 PALOMAR = EarthLocation.from_geodetic(-116.8650, 33.3564, 1712)
@@ -21,6 +21,17 @@ def test_agrees_with_astropy(ra: float, dec: float) -> None:
         times = Time(mjd, format="mjd", scale="utc", location=PALOMAR)
         expected = (times.tdb + times.light_travel_time(SkyCoord(ra, dec, unit=units.deg))).mjd
     seconds = (barycentric(mjd, ra, dec) - expected) * 86400
+    assert np.abs(seconds).max() < 0.05
+
+
+@pytest.mark.parametrize(("ra", "dec"), [(0.0, 0.0), (83.6, 22.0), (180.0, -30.0)])
+def test_heliocentric_times_become_barycentric_ones(ra: float, dec: float) -> None:
+    mjd = np.arange(58000.0, 61000.0, 37.3)
+    with iers.conf.set_temp("auto_download", False):  # noqa: FBT003 - astropy's signature
+        times = Time(mjd, format="mjd", scale="utc", location=PALOMAR)
+        heliocentric = (times + times.light_travel_time(SkyCoord(ra, dec, unit=units.deg), "heliocentric")).mjd
+    assert np.abs(heliocentric - mjd).max() > 100 / 86400
+    seconds = (from_heliocentric(heliocentric, ra, dec) - barycentric(mjd, ra, dec)) * 86400
     assert np.abs(seconds).max() < 0.05
 
 
