@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from starsieve.broker.epochs import BANDS, MAGNITUDES, Epochs, merge
-from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.packets import SURVEYS
+from starsieve.broker.surveys import Alert, AlertError, installed
 from starsieve.broker.tools import data_release
 from starsieve.broker.tools.archive_rows import rows_of
 from starsieve.broker.tools.archives import holds_packets
@@ -48,7 +47,7 @@ class Curves:
 
     def check(self) -> None:
         """Raises UsageError for a survey of fluxes, and for a data release without objects to match its sources to."""
-        if SURVEYS[self.survey].FORM is not MAGNITUDES:
+        if installed.survey(self.survey).FORM is not MAGNITUDES:
             raise UsageError(f"{self.path}: of {self.survey} fluxes are stored, which only packets have")
         if self._files_of_release() and self.positions is None:
             raise UsageError(

@@ -20,11 +20,11 @@ from starsieve.broker.outcomes import Outcome
 from starsieve.broker.redis_client import store_errors
 from starsieve.broker.schema_registry import RegistryAway
 from starsieve.broker.settings import Settings
-from starsieve.broker.surveys import AlertError
+from starsieve.broker.surveys import AlertError, installed
 from starsieve.broker.tools import archives, filling, outcome_table, sending
 from starsieve.broker.tools.archive_curves import Curves, are_at
 from starsieve.broker.tools.filling import Filler, Item, Tally
-from starsieve.broker.tools.one_object import form_of, network_in_use
+from starsieve.broker.tools.one_object import network_in_use
 from starsieve.broker.tools.positions import Positions
 from starsieve.broker.warmup import warm_up
 from starsieve.features.tools.columns import Form
@@ -56,7 +56,7 @@ class Sources:
     @classmethod
     def at(cls, paths: Sequence[Path], survey: str, form: Form, positions: Positions | None) -> "Sources":
         """Those of some paths. Raises UsageError for what is neither packets nor light curves."""
-        form_of(survey)
+        installed.survey(survey)
         of_curves = [path for path in paths if are_at(path)]
         curves = [Curves(path, survey, form, positions) for path in of_curves]
         for each in curves:

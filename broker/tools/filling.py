@@ -23,8 +23,8 @@ from starsieve.broker.redis_client import connect
 from starsieve.broker.schema_registry import RegistryAway, SchemaRegistry
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
-from starsieve.broker.surveys import Alert, AlertError
-from starsieve.broker.surveys.packets import SURVEYS, decode
+from starsieve.broker.surveys import Alert, AlertError, installed
+from starsieve.broker.surveys.packets import decode
 from starsieve.broker.tools.one_object import network_in_use
 from starsieve.models.serving.classifier import Classifier
 
@@ -60,7 +60,7 @@ class Filler:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._form = SURVEYS[settings.survey].FORM
+        self._form = installed.survey(settings.survey).FORM
         self._light_curves = LightCurves(
             connect(settings.redis.url.get_secret_value()),
             settings.survey,
@@ -129,7 +129,7 @@ class Filler:
     def _outcome(self, name: str, answer: Answer) -> Outcome:
         """As a subscriber would read it, but for where it was read: the packet's name."""
         now_ms = time.time_ns() // 1_000_000
-        message = ENCODERS[_FORMAT](answer, self._classifier, Provenance(name, now_ms, now_ms, now_ms))
+        message = ENCODERS[_FORMAT](answer, self._classifier, Provenance(name, now_ms, now_ms, now_ms, dict))
         told: Headers = [OWN_MARK, *headers(answer, self._classifier), ("format", _FORMAT.encode())]
         return replace(Outcome.read(Incoming("", 0, 0, None, None, message, told)), position=name)
 
