@@ -142,7 +142,7 @@ def test_what_is_no_alert_of_10_cannot_be_sent(
     version: tuple[int, int], classified: Outcome, classifier: Classifier
 ) -> None:
     packet = container(filled("alert", version), 100 * version[0] + version[1])
-    with pytest.raises(AlertError, match="no_fastdb: .*diaSourceId"):
+    with pytest.raises(AlertError, match=r"no_fastdb: .*diaSourceId"):
         fastdb.encode(classified, classifier, provenance(packet))
 
 
