@@ -217,10 +217,12 @@ def backfill(
     if objects is None:
         _refuse("light curves are matched by position with --objects", {"--radius": radius})
     settings = _settings(config, survey=survey, redis={"url": redis})
+    from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
     from starsieve.broker.tools import backfill as filling_up  # noqa: PLC0415
     from starsieve.broker.tools import outcome_table  # noqa: PLC0415
     from starsieve.broker.tools.positions import RADIUS_ARCSEC, Positions  # noqa: PLC0415
 
+    configure_logs(settings.log_format, "error")
     if output is not None:
         outcome_table.check(output)
     positions = None if objects is None else Positions.read(objects, radius or RADIUS_ARCSEC)
