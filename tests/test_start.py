@@ -98,6 +98,7 @@ from pathlib import Path
 from rich.console import Console
 from starsieve.features.kernel_cache import load_only
 from starsieve.features.tools import compiling, table
+from starsieve.features.tools.columns import AS_NAMED
 from starsieve.features.tools.folder import read_light_curves
 from starsieve.models.data import tables
 os.cpu_count = lambda: 1  # other threads would not know of load_only
@@ -105,7 +106,7 @@ compiling.prepare()
 os.environ["STARSIEVE_CACHE"] = "/nowhere"  # what is not loaded by now is not found
 survey = Path(sys.argv[1])
 with load_only():
-    table.write_features(survey, survey / "features.parquet", Console(stderr=True))
+    table.write_features(survey, AS_NAMED, survey / "features.parquet", Console(stderr=True))
     print(len(tables.extract(read_light_curves(survey)).owner))
 """
 
