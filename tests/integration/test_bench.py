@@ -7,7 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_commands import starsieve
 
-SMALL = ("--objects", "20", "--epochs", "60", "--days", "80", "--alerts", "60", "--json")
+SMALL = ("--objects", "60", "--epochs", "60", "--days", "80", "--alerts", "60", "--json")
 FIGURES = {
     *("alerts", "outcomes", "alerts_per_s", "cpu_ms_per_alert", "cpu_ms_by_stage", "latency_s", "rss_mb"),
     *("redis_bytes_per_object", "epochs_median"),
