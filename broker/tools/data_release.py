@@ -1,7 +1,7 @@
 """Light curves of ZTF's data releases, flat tables (also IPAC's) or a row a source with lists, as rows of the store.
 
-What the columns mean: https://irsa.ipac.caltech.edu/data/ZTF/docs/releases/ztf_release_notes_latest. Times (hmjd, hjd)
-are heliocentric and UTC, and taken as mid-exposures.
+Releases: https://irsa.ipac.caltech.edu/data/ZTF/docs/releases/dr10/src/dr10.html. Times (hmjd, hjd) are heliocentric;
+that they are UTC and mid-exposures is assumed.
 """
 
 from collections.abc import Iterator
