@@ -52,13 +52,11 @@ def list_networks(networks: Address = None) -> None:
 
 
 def _judged(card: "Card") -> tuple[str, ...]:
-    """The least flattering scores that a card has: those in the stream on real photometry, if it was judged there."""
-    if (in_stream := card.scores_in_stream) is not None:
-        judged, right, scores = "stream", in_stream.accuracy, in_stream
-    elif card.of_all is not None and card.scores is not None:
-        judged, right, scores = "labels", card.of_all.accuracy, card.scores
-    else:
+    """What its scores are of, and these."""
+    scores, of_all = card.honest, card.of_all
+    if scores is None or of_all is None:
         return ()
+    judged, right = ("labels", of_all.accuracy) if scores is card.scores else ("stream", scores.accuracy)
     return judged, f"{right:.2f}", f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}"
 
 

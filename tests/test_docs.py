@@ -1,5 +1,6 @@
 """Documents name only what is there, links, headings and paths, and nothing of the machine that wrote them."""
 
+import json
 import re
 from pathlib import Path
 
@@ -102,3 +103,19 @@ def test_what_is_wrong_is_found(tmp_path: Path) -> None:
     assert missing_paths(text) == ["features/no.py", "models/none/", "tests/no.py"]
     index, folder = "https://mirror.example/simple/x", "/" + "home/me/x"
     assert private_names(f"{index} {folder} /srv/networks") == ["/home/", "/simple/", "mirror.example"]
+
+
+@pytest.mark.parametrize(
+    "card", sorted((ROOT / "models" / "weights").glob("*/card.json")), ids=lambda card: card.parent.name
+)
+def test_every_class_is_explained_with_its_id(card: Path) -> None:
+    """docs/classes.md: a name stands in the first column of a row, its id in the last one."""
+    found: dict[str, int] = {}
+    for line in (ROOT / "docs" / "classes.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| `"):
+            found |= dict.fromkeys(re.findall(r"`(\w+)`", cells[0]), int(cells[-1].split()[0]))
+    told = json.loads(card.read_text())
+    assert {name: found.get(name) for name in told["classes"]} == dict(
+        zip(told["classes"], told["class_ids"], strict=True)
+    )

@@ -11,6 +11,7 @@ Ints = npt.NDArray[np.int64]
 
 ECE_BINS = 15
 RELIABILITY_BINS = 10
+THRESHOLDS = (0.5, 0.7, 0.8, 0.9, 0.95)
 
 
 def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
@@ -60,6 +61,24 @@ def reliability(truth: Ints, probabilities: Floats) -> list[dict[str, float]]:
         {"confidence": float(confidence[one].mean()), "accuracy": float(right[one].mean()), "n": int(one.sum())}
         for one in bins
     ]
+
+
+def above(truth: Ints, probabilities: Floats, names: Sequence[str]) -> dict[str, list[dict[str, float | None]]]:
+    """What a cut is worth, for each class and each of THRESHOLDS.
+
+    Of the objects with at least this probability for the class: how many they are, which share of them is of it (of
+    none: None), and which share of the class they are.
+    """
+    found: dict[str, list[dict[str, float | None]]] = {}
+    for number, name in enumerate(names):
+        of_class = truth == number
+        found[name] = []
+        for threshold in THRESHOLDS:
+            chosen = probabilities[:, number] >= threshold
+            n, right = int(chosen.sum()), int((chosen & of_class).sum())
+            share = {"precision": right / n if n else None, "recall": right / max(int(of_class.sum()), 1)}
+            found[name].append({"probability": threshold, "n": n, **share})
+    return found
 
 
 def calibration_error_95(probabilities: Floats, seed: int = 0, draws: int = 1000) -> float:

@@ -57,6 +57,7 @@ def judge(classes: tuple[str, ...], table: Table, probabilities: Floats) -> dict
         scores["reliability"] = evaluation.reliability(truth[answered], given[answered])
     else:
         scores["ece"] = scores["ece_95"] = scores["reliability"] = None
+    scores["above"] = evaluation.above(truth, np.nan_to_num(given), classes)
     scores["left_out"] = dict(Counter(label or UNLABELLED for label in table.label[~known].tolist()))
     scores["not_classified"] = dict(Counter(reasons(table.reason[known], answered)[~answered].tolist()))
     return scores

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from starsieve.models.judging import report_ztf
+from starsieve.models.judging.evaluation import THRESHOLDS
 from starsieve.models.serving import taxonomy
-from starsieve.models.serving.card import Bin, Card, Scores
+from starsieve.models.serving.card import Above, Bin, Card, Scores
 
 PICTURE = "card.png"
+FEW = 10  # objects behind a point of the plot, at least
 
 
 def write(folder: Path, card: Card) -> None:
@@ -36,6 +38,8 @@ def _text(card: Card) -> str:
         lines += ["", f"What is simulated: {card.simulated}"]
     if card.scores is not None:
         lines += ["", *_headline(card), *_scores(card, card.scores, objects), ""]
+    if card.honest is not None and card.honest.above:
+        lines += [*_above(card.honest), ""]
     few, unfamiliar = card.dropped_classes, card.unfamiliar
     for title, found in (("Classes with too few objects", few), ("AUROC of Residual", unfamiliar)):
         if found:
@@ -84,6 +88,24 @@ def _scores(card: Card, scores: Scores, objects: Mapping[str, int]) -> list[str]
     ]
 
 
+def _above(scores: Scores) -> list[str]:
+    """What a probability is worth, class by class."""
+    return [
+        f"What a probability is worth, of {scores.of}: how many have at least so much for a class, the share of them "
+        "that is of it, and the share of the class that is found.",
+        "",
+        "| class | " + " | ".join(f"from {threshold}" for threshold in THRESHOLDS) + " |",
+        "|---" * (1 + len(THRESHOLDS)) + "|",
+        *(f"| {name} | " + " | ".join(map(_cut, cuts)) + " |" for name, cuts in scores.above.items()),
+    ]
+
+
+def _cut(one: Above) -> str:
+    if one.precision is None:
+        return "none"
+    return f"{one.n}: {one.precision:.0%} right, {one.recall:.0%} found"
+
+
 def _elasticc(class_id: int) -> str:
     place = taxonomy.place(class_id)
     return f"{'' if place == class_id else f'{class_id} under '}{place} {taxonomy.ELASTICC[place]}"
@@ -93,9 +115,13 @@ def _draw(path: Path, card: Card) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (an extra)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    figure = Figure(figsize=(15, 5.5), layout="constrained")
+    cuts = card.honest.above if card.honest is not None else {}
+    panels = 4 if cuts else 3
+    figure = Figure(figsize=(5 * panels, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
-    confusion, reliability, epochs = figure.subplots(1, 3)
+    confusion, reliability, epochs, *more = figure.subplots(1, panels)
+    for axes in more:
+        _worth(axes, cuts)
     if card.scores is not None:
         _confusion(confusion, card.classes, card.scores.confusion)
         _reliability(reliability, card.scores.reliability or [])
@@ -103,6 +129,16 @@ def _draw(path: Path, card: Card) -> None:
     epochs.plot([str(count) for count in found], list(found.values()), "o-")
     epochs.set(xlabel="epochs", ylabel="macro-F1", ylim=(0, 1), title="with fewer epochs")
     figure.savefig(path, dpi=80, metadata={"Software": None})
+
+
+def _worth(axes: Any, cuts: Mapping[str, Sequence[Above]]) -> None:
+    for name, found in cuts.items():
+        known = [one for one in found if one.precision is not None and one.n >= FEW]
+        if known:
+            axes.plot([one.probability for one in known], [one.precision for one in known], "o-", label=name)
+    axes.set(xlabel="probability of a class, at least", ylabel="share that is of it", ylim=(0, 1))
+    axes.set_title(f"what a probability is worth (cuts with {FEW} objects)")
+    axes.legend(fontsize="small", loc="lower left")
 
 
 def _confusion(axes: Any, names: Sequence[str], confusion: list[list[int]]) -> None:

@@ -68,7 +68,7 @@ SIMULATED = (
 
 def build(data: Path, output: Path, work: Work, seed: int = 0) -> None:
     """Trains on stars that are not held out and judges on those that are; see splits.held_out."""
-    learned, kept = _stars(data)
+    learned, _ = _stars(data)
     table = _table(
         [
             *synthesis.ztf_light_curves(data, SEEN_AGAIN, seed, learned),
@@ -80,8 +80,7 @@ def build(data: Path, output: Path, work: Work, seed: int = 0) -> None:
     trained = ensemble.calibrated(trained, table, _importance(table))
     judged = held_out_stars(data, seed=seed, work=work)
     answers = ensemble.predict(trained, judged)
-    catalina = set(kept) & set(read_objects(data / "lightcurves" / "catalina").object_id.tolist())
-    natural = _table(synthesis.ztf_measured_light_curves(data, EVERY_STAR, seed, catalina, 1), work)
+    natural = stars_in_stream(data, seed=seed, work=work)
     scores = {"of": "stars seen again whose originals were held out (SN and NONVAR: most are new draws of the models)"}
     scores |= judging.judge(trained.classes, judged, answers)
     notes = {
@@ -90,7 +89,7 @@ def build(data: Path, output: Path, work: Work, seed: int = 0) -> None:
         "simulated": SIMULATED,
         "class_mix": MIX,
         "scores": scores,
-        "scores_in_stream": checks.in_stream(trained, natural),
+        "scores_in_stream": checks.in_stream(trained.classes, natural, ensemble.predict(trained, natural)),
         "macro_f1_by_epochs": checks.by_epochs(trained, judged, answers),
         "real_sources_called_periodic": {
             "folders": {
@@ -110,6 +109,13 @@ def held_out_stars(data: Path, *, seed: int, work: Work) -> Table:
     """Stars that `build` of the same seed never learned from, each as of one of its alerts."""
     _, kept = _stars(data)
     return _table(synthesis.ztf_light_curves(data, JUDGED, seed + 1, kept), work)
+
+
+def stars_in_stream(data: Path, *, seed: int, work: Work) -> Table:
+    """Catalina's stars that `build` of the same seed never learned from, as their last alert leaves them."""
+    _, kept = _stars(data)
+    catalina = set(kept) & set(read_objects(data / "lightcurves" / "catalina").object_id.tolist())
+    return _table(synthesis.ztf_measured_light_curves(data, EVERY_STAR, seed, catalina, 1), work)
 
 
 def reference(judged: Table, scaler: Scaler, classes: tuple[str, ...], answers: Floats) -> Reference:

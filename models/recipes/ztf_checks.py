@@ -25,9 +25,9 @@ SURE = 0.5
 FIELD_VARIABLES = {"250101100002875": "EW, 0.26991 d", "250101100000832": "RRAB, 0.70536 d"}
 
 
-def in_stream(trained: Trained, natural: Table) -> dict[str, Any]:
+def in_stream(classes: tuple[str, ...], natural: Table, answers: Floats) -> dict[str, Any]:
     """Scores of held-out Catalina stars as their last alert leaves them, in their natural mix."""
-    scores = judging.judge(trained.classes, natural, ensemble.predict(trained, natural))
+    scores = judging.judge(classes, natural, answers)
     return {"of": "Catalina stars held out, as their last alert leaves them, in their natural mix"} | scores
 
 

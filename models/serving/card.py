@@ -132,6 +132,15 @@ class Bin(_Note):
     n: int
 
 
+class Above(_Note):
+    """Of the n objects with at least this probability for a class: see `judging.evaluation.above`."""
+
+    probability: float
+    n: int
+    precision: float | None
+    recall: float
+
+
 class Scores(_Note):
     """What `judging.judge` found, and of which objects; see there."""
 
@@ -144,6 +153,7 @@ class Scores(_Note):
     confusion: list[list[int]]
     ece: float | None
     reliability: list[Bin] | None
+    above: dict[str, list[Above]] = {}  # by class
 
 
 @dataclass(frozen=True)
@@ -201,6 +211,11 @@ class Card(_Note):
     architecture: Sizes | None = None
     self_test: SelfTest | None = None
     drift: dict[str, Any] | None = None  # see serving.drift.Reference
+
+    @property
+    def honest(self) -> Scores | None:
+        """The least flattering scores: those in the stream on real photometry, where it was judged there."""
+        return self.scores_in_stream or self.scores
 
     @property
     def of_all(self) -> "OfAll | None":

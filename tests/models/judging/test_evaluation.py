@@ -53,3 +53,18 @@ def test_reliability_is_confidence_against_the_share_that_is_right() -> None:
     first, last = evaluation.reliability(np.array([0, 1, 0]), probabilities)
     assert first == {"confidence": 0.6, "accuracy": 0.0, "n": 1}
     assert last == {"confidence": pytest.approx(0.94), "accuracy": 0.5, "n": 2}
+
+
+def test_what_a_cut_is_worth() -> None:
+    truth = np.array([0, 0, 0, 1, 1])
+    probabilities = np.array([[0.96, 0.04], [0.75, 0.2], [0.3, 0.6], [0.85, 0.1], [0.0, 0.5]])
+    found = evaluation.above(truth, probabilities, ["A", "B"])
+    at = {one["probability"]: (one["n"], one["precision"], one["recall"]) for one in found["A"]}
+    assert at == {
+        0.5: (3, 2 / 3, 2 / 3),
+        0.7: (3, 2 / 3, 2 / 3),
+        0.8: (2, 0.5, 1 / 3),
+        0.9: (1, 1.0, 1 / 3),
+        0.95: (1, 1.0, 1 / 3),
+    }
+    assert [(one["n"], one["precision"], one["recall"]) for one in found["B"]] == [(2, 0.5, 0.5), *[(0, None, 0.0)] * 4]
