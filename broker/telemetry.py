@@ -330,6 +330,7 @@ def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        # Whatever standard error is at the time of a line: who runs a worker in a thread may have changed it since.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        cache_logger_on_first_use=False,
     )

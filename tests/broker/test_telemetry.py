@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import subprocess
@@ -244,3 +245,18 @@ def test_a_batch_and_its_stages_are_spans_of_one_trace_at_the_collector() -> Non
     assert spans.keys() == {"batch", "decode"}
     assert spans["decode"].parent_span_id == spans["batch"].span_id
     assert spans["decode"].trace_id == spans["batch"].trace_id
+
+
+def test_a_line_goes_to_the_standard_error_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as once:
+            once.setattr(sys, "stderr", io.StringIO())
+            telemetry.configure_logs("json", "info")
+            log = structlog.get_logger()
+            log.info("first")
+            sys.stderr.close()
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        log.info("second")
+        assert json.loads(sys.stderr.getvalue())["event"] == "second"  # type: ignore[attr-defined]
+    finally:
+        structlog.reset_defaults()
