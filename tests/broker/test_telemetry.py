@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -170,16 +169,7 @@ def test_the_minutes_line_comes_once_a_minute(monkeypatch: pytest.MonkeyPatch) -
     assert [line["seconds"] for line in lines if line["event"] == "minute"] == [60.0, 60.0]
 
 
-@pytest.fixture
-def structlog_as_it_was() -> Iterator[None]:
-    before = structlog.get_config()
-    yield
-    structlog.configure(**before)
-
-
-def test_logs_are_json_where_they_are_not_a_terminals(
-    capsys: pytest.CaptureFixture[str], structlog_as_it_was: None
-) -> None:
+def test_logs_are_json_where_they_are_not_a_terminals(capsys: pytest.CaptureFixture[str]) -> None:
     for log_format in ("json", "auto"):
         telemetry.configure_logs(log_format, "info")  # type: ignore[arg-type]
         structlog.get_logger().info("minute", alerts=3)
@@ -187,9 +177,7 @@ def test_logs_are_json_where_they_are_not_a_terminals(
         assert (line["event"], line["level"], line["alerts"]) == ("minute", "info", 3)
 
 
-def test_logs_for_people_and_no_debug_lines_at_info(
-    capsys: pytest.CaptureFixture[str], structlog_as_it_was: None
-) -> None:
+def test_logs_for_people_and_no_debug_lines_at_info(capsys: pytest.CaptureFixture[str]) -> None:
     telemetry.configure_logs("console", "info")
     structlog.get_logger().debug("batch")
     structlog.get_logger().info("minute", alerts=3)
@@ -248,15 +236,12 @@ def test_a_batch_and_its_stages_are_spans_of_one_trace_at_the_collector() -> Non
 
 
 def test_a_line_goes_to_the_standard_error_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    try:
-        with monkeypatch.context() as once:
-            once.setattr(sys, "stderr", io.StringIO())
-            telemetry.configure_logs("json", "info")
-            log = structlog.get_logger()
-            log.info("first")
-            sys.stderr.close()
-        monkeypatch.setattr(sys, "stderr", io.StringIO())
-        log.info("second")
-        assert json.loads(sys.stderr.getvalue())["event"] == "second"  # type: ignore[attr-defined]
-    finally:
-        structlog.reset_defaults()
+    with monkeypatch.context() as once:
+        once.setattr(sys, "stderr", io.StringIO())
+        telemetry.configure_logs("json", "info")
+        log = structlog.get_logger()
+        log.info("first")
+        sys.stderr.close()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    log.info("second")
+    assert json.loads(sys.stderr.getvalue())["event"] == "second"  # type: ignore[attr-defined]
