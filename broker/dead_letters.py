@@ -20,7 +20,7 @@ _OURS = {OWN_MARK[0], *_ADDED}
 _CAME_WITH = "original_"
 # First in the headers of a message that was put back: how many times, and which records are to be answered, if not all.
 _REDRIVES, _RECORDS = "starsieve_redrives", "starsieve_records"
-_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_TOPIC = re.compile(r"(?!__)[a-zA-Z0-9._-]{1,249}")  # none of Kafka's own, which begin with two underscores
 _NUMBERS = re.compile(r"[0-9]{1,4}(,[0-9]{1,4})*")  # a container has 1,000 records at most
 _REASON = re.compile(r"[a-z_0-9]+")
 

@@ -91,3 +91,9 @@ def test_a_letter_that_is_not_what_we_write_is_none(name: str, value: bytes | No
     assert DeadLetter.read(replace(letter, headers=forged)) is None
     assert DeadLetter.read(replace(letter, headers=letter.headers[1:])) is None
     assert DeadLetter.read(replace(letter, headers=letter.headers[:-2])) is None
+
+
+def test_a_letter_that_names_a_topic_of_kafkas_own_is_none_of_ours() -> None:
+    """One of them would end every redrive: nobody may write there."""
+    forged = dead_letter(replace(MESSAGE, topic="__consumer_offsets"), SETTINGS, {0: ABSURD})
+    assert DeadLetter.read(arrived(forged)) is None
