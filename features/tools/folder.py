@@ -173,6 +173,12 @@ def _labelled(objects: Objects, path: Path, table: Objects) -> Objects:
     return Objects(objects.object_id, np.where(known, table.label[row], ""), numbers)
 
 
+def are_rounded(times: Floats) -> bool:
+    """Whether all of several Julian dates (n,) are what single precision leaves of them: multiples of a quarter day."""
+    known = times[np.isfinite(times)]
+    return known.size > 1 and bool(np.all((known > JULIAN) & (known % 0.25 == 0)) and np.any(known % 1))
+
+
 def as_mjd(times: Floats) -> tuple[Floats, int]:
     """Times (n,) with Julian dates made modified ones, and how many those are."""
     julian = times > JULIAN
@@ -256,6 +262,8 @@ class Folder:
             filled = part.stop
         if filled != size:
             raise UnreadableFolderError(f"{self.path} changed while it was read: run again")
+        if are_rounded(values["mjd"]):
+            self._tell_once("WARNING: Julian dates in single precision are rounded to 6 hours: write times as float64")
         values["mjd"], julian = as_mjd(values["mjd"])
         if julian:
             self._tell_once("times are Julian dates: 2,400,000.5 is subtracted from them")

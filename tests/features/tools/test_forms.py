@@ -15,7 +15,7 @@ from astropy.timeseries import TimeSeries
 
 from starsieve.features.tools import formats
 from starsieve.features.tools.columns import AS_NAMED, Form, UnreadableFolderError
-from starsieve.features.tools.folder import opened, read_light_curves
+from starsieve.features.tools.folder import are_rounded, opened, read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
 from tests.features.tools.test_folder import by_name, same
 
@@ -326,3 +326,11 @@ def test_units_that_are_not_ours_are_converted_or_refused(tmp_path: Path) -> Non
     table.write(tmp_path / "b.ecsv", format="ascii.ecsv")
     with pytest.raises(UnreadableFolderError, match=r"mag should hold numbers: .*Jy"):
         read_light_curves(tmp_path / "b.ecsv")
+
+
+def test_julian_dates_in_single_precision_are_warned_of() -> None:
+    times = 2_455_000.5 + np.arange(30) * 1.237
+    assert are_rounded(times.astype(np.float32).astype(np.float64))
+    assert not are_rounded(times)
+    assert not are_rounded(np.round(times)), "means of whole days are no accident"
+    assert not are_rounded(times - 2_400_000.5)
