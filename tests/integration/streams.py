@@ -5,8 +5,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from itertools import chain
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain, cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from tests.integration.processes import Process, eventually
 
 KEY = ("topic", "partition", "offset", "record")
 TIMEOUT = 120  # seconds; the first worker of a fresh checkout compiles for a while
+PART, IN_FLIGHT, LOOK_EVERY_S = 20, 100, 0.02
 
 
 class Stream:
@@ -79,6 +82,26 @@ class Stream:
     def produce(self, payloads: Sequence[bytes]) -> None:
         topics.produce(self.kafka, self.alerts, payloads)
 
+    @contextmanager
+    def load(self, sent: Sequence[bytes]) -> Iterator[None]:
+        """Alerts keep coming, over and over, so that some are always waiting, however fast the workers are."""
+        done = threading.Event()
+
+        def feed() -> None:
+            produced, coming = self.progress(), cycle(sent)
+            while not done.wait(LOOK_EVERY_S):
+                while produced - self.progress() < IN_FLIGHT:
+                    self.produce(list(islice(coming, PART)))
+                    produced += PART
+
+        feeding = threading.Thread(target=feed)
+        feeding.start()
+        try:
+            yield
+        finally:
+            done.set()
+            feeding.join()
+
     def inputs(self) -> dict[str, bytes]:
         """Every message of the topic of alerts, by topic:partition:offset."""
         messages = topics.read_committed(self.kafka, self.alerts)
@@ -110,9 +133,9 @@ class Stream:
     def wait_for_members(self, count: int) -> None:
         eventually(lambda: self.members() == count, f"{count} workers in the group", TIMEOUT)
 
-    def finish(self, alerts: int) -> None:
-        """Wait until so many alerts are dealt with, then end the workers as an operator would."""
-        self.wait_for(alerts)
+    def finish(self, alerts: int | None = None) -> None:
+        """Wait until so many alerts, or all, are dealt with, then end the workers as an operator would."""
+        self.wait_for(len(self.inputs()) if alerts is None else alerts)
         running = [worker for worker in self.workers if not worker.ended()]
         for worker in running:
             worker.send(signal.SIGTERM)
@@ -158,7 +181,7 @@ def records(packet: bytes) -> int:
         return 1
 
 
-def expected_epochs(sent: Sequence[bytes]) -> dict[str, Epochs]:
+def expected_epochs(sent: Iterable[bytes]) -> dict[str, Epochs]:
     """Each object's photometry: all that its alerts carry."""
     parts: dict[str, list[Epochs]] = {}
     for alert in chain.from_iterable(decode(packet, "ztf") for packet in sent):
@@ -167,7 +190,7 @@ def expected_epochs(sent: Sequence[bytes]) -> dict[str, Epochs]:
     return {object_id: merge(of_object) for object_id, of_object in parts.items()}
 
 
-def assert_stored(address: str, sent: Sequence[bytes]) -> None:
+def assert_stored(address: str, sent: Iterable[bytes]) -> None:
     """The store has each epoch of each alert once."""
     expected = expected_epochs(sent)
     with redis.Redis.from_url(address) as client:

@@ -50,16 +50,15 @@ def test_workers_come_and_go(kafka: str, redis_url: str, make_stream: MakeStream
 def test_killed_worker_goes_on_where_it_was(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url, partitions=2)
     sent = night(stars=6, alerts=200)
-    stream.produce(sent)
-    for death in range(3):
-        worker = stream.worker(f"life-{death}", worker="the-same")
-        stream.wait_for(100 * (death + 1))
-        worker.kill()
-        assert stream.progress() < len(sent), "killed too late to matter"
+    with stream.load(sent):
+        for death in range(3):
+            worker = stream.worker(f"life-{death}", worker="the-same")
+            stream.wait_for(stream.progress() + 100)
+            worker.kill()
     stream.worker("last-life", worker="the-same")
-    stream.finish(len(sent))
+    stream.finish()
     assert_each_alert_answered_once(stream)
-    assert_stored(redis_url, sent)
+    assert_stored(redis_url, stream.inputs().values())
 
 
 def test_worker_of_a_killed_neighbour_takes_over(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
@@ -68,13 +67,13 @@ def test_worker_of_a_killed_neighbour_takes_over(kafka: str, redis_url: str, mak
     victim = stream.worker("victim")
     stream.worker("heir")
     stream.wait_for_members(2)
-    stream.produce(sent)
-    stream.wait_for(50)
-    victim.kill()
-    assert stream.progress() < len(sent), "killed too late to matter"
-    stream.finish(len(sent))
+    with stream.load(sent):
+        stream.wait_for(50)
+        victim.kill()
+        stream.wait_for(stream.progress() + 50)
+    stream.finish()
     assert_each_alert_answered_once(stream)
-    assert_stored(redis_url, sent)
+    assert_stored(redis_url, stream.inputs().values())
 
 
 def test_frozen_worker_that_wakes_up_publishes_nothing_twice(
@@ -98,17 +97,16 @@ def test_frozen_worker_that_wakes_up_publishes_nothing_twice(
 def test_first_signal_finishes_the_batch_and_leaves(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(kafka, redis_url)
     sent = night(stars=6, alerts=200)
-    stream.produce(sent)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        worker = stream.worker(number.name)
-        before = stream.progress()
-        stream.wait_for(before + 60)
-        worker.send(number)
-        assert worker.wait(TIMEOUT) == 0
-        assert stream.members() == 0
-        assert stream.progress() == len(stream.answers()) < len(sent)
+    with stream.load(sent):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            worker = stream.worker(number.name)
+            stream.wait_for(stream.progress() + 60)
+            worker.send(number)
+            assert worker.wait(TIMEOUT) == 0
+            assert stream.members() == 0
+            assert stream.progress() == len(stream.answers())
     stream.worker("last")
-    stream.finish(len(sent))
+    stream.finish()
     assert_each_alert_answered_once(stream)
 
 

@@ -2,10 +2,8 @@
 
 import json
 import socket
-from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.request import urlopen
 
@@ -25,7 +23,6 @@ from tests.models.made_networks import cut, make
 
 pytestmark = pytest.mark.kafka
 
-PART, IN_FLIGHT = 20, 100  # alerts
 SHIPPED = registry.load("ztf").version
 
 
@@ -52,13 +49,6 @@ def in_headers(stream: Stream) -> set[tuple[str, str]]:
     return {(each["classifier"].decode(), each["classifier_version"].decode()) for each in headers}
 
 
-def feed(stream: Stream, sent: Sequence[bytes]) -> None:
-    """Sends alerts as a night does: always more than are dealt with, but not all at once."""
-    for first in range(0, len(sent), PART):
-        stream.wait_for(first - IN_FLIGHT)
-        stream.produce(sent[first : first + PART])
-
-
 def metrics(port: int) -> str:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=TIMEOUT) as answer:
         return str(answer.read().decode())
@@ -80,24 +70,22 @@ def test_a_network_is_activated_and_rolled_back_under_load(
     (tmp_path / "networks").mkdir()
     mine = make(tmp_path / "made", sharpness=1.1)
     stream = make_stream(kafka, redis_url, partitions=2)
-    sent = night(stars=6, alerts=400)
+    sent = night(stars=6, alerts=100)
     worker = stream.worker("one", networks=address, metrics_port=str(port), metrics_address="127.0.0.1")
-    load = Thread(target=feed, args=(stream, sent))
-    load.start()
-    stream.wait_for(100)
-    assert models(address, "add", tmp_path / "made").exit_code == 0
-    assert models(address, "activate", "ztf", mine).exit_code == 0
-    info = f'starsieve_network_info{{classifier="mine",survey="ztf",version="{mine}"}} 1.0'
-    eventually(lambda: info in metrics(port), "the network is in use", TIMEOUT)
-    assert SHIPPED not in metrics(port)
-    stream.wait_for(stream.progress() + 100)  # of both partitions, whose alerts come in turn
-    assert models(address, "rollback", "ztf").exit_code == 0
-    eventually(lambda: SHIPPED in metrics(port), "the shipped network is in use", TIMEOUT)
-    assert stream.progress() < len(sent) - IN_FLIGHT, "rolled back too late to matter"
-    load.join()
-    stream.finish(len(sent))
+    with stream.load(sent):
+        stream.wait_for(100)
+        assert models(address, "add", tmp_path / "made").exit_code == 0
+        assert models(address, "activate", "ztf", mine).exit_code == 0
+        info = f'starsieve_network_info{{classifier="mine",survey="ztf",version="{mine}"}} 1.0'
+        eventually(lambda: info in metrics(port), "the network is in use", TIMEOUT)
+        assert SHIPPED not in metrics(port)
+        stream.wait_for(stream.progress() + 100)  # of both partitions, whose alerts come in turn
+        assert models(address, "rollback", "ztf").exit_code == 0
+        eventually(lambda: SHIPPED in metrics(port), "the shipped network is in use", TIMEOUT)
+        stream.wait_for(stream.progress() + 100)
+    stream.finish()
     assert_each_alert_answered_once(stream)
-    assert_stored(redis_url, sent)
+    assert_stored(redis_url, stream.inputs().values())
     shipped, other = ("starsieve-ztf", SHIPPED), ("mine", mine)
     assert answered_by(stream) == [[shipped, other, shipped]] * 2
     assert in_headers(stream) == {shipped, other}

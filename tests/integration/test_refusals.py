@@ -180,8 +180,8 @@ def test_a_worker_without_a_right_ends_with_the_reason(
 
 def test_sigterm_while_kafka_is_away_ends_with_0(own_kafka: Kafka, redis_url: str, make_stream: MakeStream) -> None:
     stream = make_stream(own_kafka.address, redis_url)
-    stream.produce(night(stars=6, alerts=100))
     for number in range(3):
+        stream.produce(night(stars=6, alerts=100))
         worker = stream.worker(f"w{number}")
         stream.wait_for(stream.progress() + 20)
         own_kafka.kill()
