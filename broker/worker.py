@@ -1,10 +1,15 @@
-"""One worker: connects to everything, then polls, answers, publishes and commits as one, whatever fails."""
+"""One worker: connects to everything, then polls, answers, publishes and commits as one, whatever fails.
+
+A batch is answered while the one before it is published in a thread: what the store is told of it may be told again.
+"""
 
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
 
 import redis
 import structlog
@@ -150,6 +155,17 @@ def _check_epochs(settings: Settings, classifier: Classifier) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Messages, what is published about them, and when they were committed (ms since 1970) once they are."""
+
+    messages: Sequence[Incoming]
+    answers: Sequence[Outgoing]
+    begun_s: float  # time.monotonic()
+    ingested_ms: int
+    committed_ms: Future[int]
+
+
 class Worker:
     """One consumer of the group. What it has not committed when it dies, another worker does again."""
 
@@ -175,6 +191,7 @@ class Worker:
         self._drift = drift
         self._stop = stop
         self._pace = Pace(settings.kafka.batch_size, settings.kafka.max_poll_interval_s)
+        self._in_flight: Batch | None = None
         self._committed = False  # anything, yet: until then an answer that says "never" ends the worker
         self._pause_s = _PAUSE_S
         self._singly = 0  # messages still to be taken one by one: one of them is too large to publish
@@ -182,45 +199,63 @@ class Worker:
 
     def run(self) -> None:
         """Works until told to stop, and then finishes the batch at hand. Raises as `run` of this module."""
-        while not self._stop.is_set():
-            started = time.monotonic()
-            messages = self._poll()
-            self._pipeline.classifier = self._network()
-            self._tell()
-            if not messages:
-                continue
-            try:
-                self._work(messages)
-                self._pace.took(len(messages), time.monotonic() - started)
-                self._singly = max(0, self._singly - len(messages))
-            except TooLargeError as error:
-                self._step_aside(messages, error)
-            except (PublishError, KafkaRefuses) as error:
-                if time.monotonic() - started > self._settings.kafka.max_poll_interval_s:
-                    self._pace.was_too_slow(len(messages))
-                self._step_back(error)
+        with ThreadPoolExecutor(1, thread_name_prefix="publish") as publishing:
+            while self._in_flight or not self._stop.is_set():
+                begun_s = time.monotonic()
+                messages = [] if self._stop.is_set() else self._poll()
+                group_metadata = self._consumer.group_metadata()  # of now: what a rebalance overtakes must not commit
+                self._pipeline.classifier = self._network()
+                self._tell()
+                ingested_ms = _now_ms()
+                answers = self._answer(messages, ingested_ms) if messages else []
+                if self._settle() and messages:
+                    committed_ms = publishing.submit(self._publish, answers, messages, group_metadata)
+                    self._in_flight = Batch(messages, answers, begun_s, ingested_ms, committed_ms)
 
     def _poll(self) -> list[Incoming]:
+        at_most = 1 if self._singly else self._pace.limit
         try:
-            return self._consumer.poll(1 if self._singly else self._pace.limit)
+            return self._consumer.poll(at_most, wait=self._in_flight is None)
         except KafkaRefuses as error:
-            self._step_back(error)
+            if self._settle():
+                self._step_back(error)
             return []
 
-    def _work(self, messages: Sequence[Incoming]) -> None:
-        ingested_ms = _now_ms()
+    def _answer(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
         own = [message.position for message in messages if message.is_own]
         if own:
             log.warning("own_messages_skipped", messages=len(own), first=own[0])
         with telemetry.span("batch", messages=len(messages)):
-            answers = self._pipeline.answer([each for each in messages if not each.is_own], ingested_ms)
-            with stage("publish"):
-                self._publisher.publish(answers, positions_after(messages), self._consumer.group_metadata())
+            return self._pipeline.answer([each for each in messages if not each.is_own], ingested_ms)
+
+    def _publish(self, answers: Sequence[Outgoing], messages: Sequence[Incoming], group_metadata: Any) -> int:
+        with stage("publish"):
+            self._publisher.publish(answers, positions_after(messages), group_metadata)
+        return _now_ms()
+
+    def _settle(self) -> bool:
+        """Waits for the batch in flight, if any. False if it is not committed: what was read after it is read again."""
+        batch, self._in_flight = self._in_flight, None
+        if batch is None:
+            return True
+        try:
+            committed_ms = batch.committed_ms.result()
+        except TooLargeError as error:
+            self._step_aside(batch.messages, error)
+            return False
+        except (PublishError, KafkaRefuses) as error:
+            if time.monotonic() - batch.begun_s > self._settings.kafka.max_poll_interval_s:
+                self._pace.was_too_slow(len(batch.messages))
+            self._step_back(error)
+            return False
+        self._pace.took(len(batch.messages), time.monotonic() - batch.begun_s)
+        self._singly = max(0, self._singly - len(batch.messages))
         self._committed, self._pause_s = True, _PAUSE_S
         self._patience.for_good()
         self._health.refused = False
         self._health.transaction(committed=True)
-        telemetry.batch(_summary(self._settings, messages, answers, ingested_ms))
+        telemetry.batch(_summary(self._settings, batch, committed_ms))
+        return True
 
     def _step_back(self, error: Exception) -> None:
         """Nothing is committed: begins again, after a pause that grows where Kafka answers that we never may."""
@@ -241,13 +276,12 @@ class Worker:
         carries = self._settings.output_format in CARRIES
         if error.topic == self._settings.kafka.output_topic and not carries:  # none is large: it takes too little
             self._step_back(error)
-        elif len(messages) > 1:
+            return
+        if len(messages) > 1:
             self._singly = len(messages)
-            self._consumer.rewind()
         elif self._published_notice(messages[0], error):
             self._singly = max(0, self._singly - 1)
-        else:
-            self._consumer.rewind()
+        self._consumer.rewind()
 
     def _published_notice(self, message: Incoming, error: TooLargeError) -> bool:
         """A dead letter without what its topic does not take: the headers say where it is."""
@@ -276,14 +310,12 @@ class Worker:
         telemetry.minute_line()
 
 
-def _summary(
-    settings: Settings, messages: Sequence[Incoming], answers: Sequence[Outgoing], ingested_ms: int
-) -> telemetry.Batch:
+def _summary(settings: Settings, batch: Batch, committed_ms: int) -> telemetry.Batch:
     """A committed batch in numbers, by what was published."""
     outcomes: Counter[tuple[str, str]] = Counter()
     classes: Counter[str] = Counter()
     letters: Counter[str] = Counter()
-    for answer in answers:
+    for answer in batch.answers:
         told = dict(answer.headers)  # a letter has its message's own too, before ours
         reason = _text(told.get("reason"))
         if answer.topic == settings.kafka.dead_letter_topic:
@@ -292,14 +324,14 @@ def _summary(
             outcomes[_text(told["status"]), reason] += 1
             if "class" in told:
                 classes[_text(told["class"])] += 1
-    skipped = sum(message.is_own for message in messages)
+    skipped = sum(message.is_own for message in batch.messages)
     return telemetry.Batch(
         survey=settings.survey,
         alerts=outcomes.total(),
-        messages=Counter(message.topic for message in messages),
-        published_ms=[message.timestamp_ms or 0 for message in messages],
-        ingested_ms=ingested_ms,
-        committed_ms=_now_ms(),
+        messages=Counter(message.topic for message in batch.messages),
+        published_ms=[message.timestamp_ms or 0 for message in batch.messages],
+        ingested_ms=batch.ingested_ms,
+        committed_ms=committed_ms,
         outcomes=outcomes,
         classes=classes,
         dead_letters=letters,

@@ -68,14 +68,18 @@ class AlertConsumer:
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
-    def poll(self, at_most: int) -> list[Incoming]:
+    def poll(self, at_most: int, *, wait: bool = True) -> list[Incoming]:
         """The next batch, possibly empty: what is there at once, and otherwise what comes first within 0.2 s.
+
+        Args:
+            at_most: messages.
+            wait: False where there is other work to do: only what is there at once.
 
         Raises:
             KafkaRefuses: this client may not read, or not as a member of this group.
         """
         self._refresh_subscription()
-        messages, n_bytes, wait_s = list[Incoming](), 0, _POLL_S
+        messages, n_bytes, wait_s = list[Incoming](), 0, _POLL_S if wait else 0.0
         while len(messages) < at_most and n_bytes < _MAX_BATCH_BYTES:
             found = self._consumer.consume(1 if wait_s else min(at_most - len(messages), _SLICE), timeout=wait_s)
             if not found:
