@@ -89,9 +89,8 @@ class KafkaSettings(BaseModel):
     @property
     def connection(self) -> dict[str, str | int | float | bool]:
         """What every librdkafka client of this cluster is given."""
-        # 1 s between attempts to reconnect: librdkafka's own 0.1 s floods the log while Kafka is away.
         options = {name: value.get_secret_value() for name, value in self.options.items()}
-        return {"bootstrap.servers": self.bootstrap_servers, "reconnect.backoff.ms": 1000, **options}
+        return {"bootstrap.servers": self.bootstrap_servers, **options}
 
     @property
     def max_poll_interval_s(self) -> float:

@@ -1,5 +1,8 @@
 """What the clients of Kafka have in common: their log, and topics created."""
 
+import time
+from math import inf
+
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -11,6 +14,7 @@ from starsieve.broker.settings import KafkaSettings
 log = structlog.get_logger()
 
 _CALL_S = 10.0
+_LINE_EVERY_S = 10.0
 _CRITICAL = 2  # librdkafka counts as syslog does; what fails is told by the call that fails
 
 
@@ -40,8 +44,19 @@ def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaExcept
 
 
 class LibrdkafkaLog:
-    """librdkafka's log lines, in ours; it says all it has to say again as errors of calls."""
+    """librdkafka's log lines, in ours; it says all it has to say again as errors of calls.
+
+    Of one kind and thread one line in ten seconds: while Kafka is away, each attempt to connect would make one.
+    """
+
+    def __init__(self) -> None:
+        self._told_s: dict[str, float] = {}
 
     def log(self, level: int, text: str, *arguments: object) -> None:
         """Called by confluent-kafka with a logging level, a format and its arguments."""
-        log.log(level, "librdkafka", text=text % arguments if arguments else text)
+        line = text % arguments if arguments else text
+        kind = line.partition("]: ")[0]  # FAIL [rdkafka#consumer-1] [thrd:GroupCoordinator
+        now_s = time.monotonic()
+        if now_s > self._told_s.get(kind, -inf) + _LINE_EVERY_S:
+            self._told_s[kind] = now_s
+            log.log(level, "librdkafka", text=line)
