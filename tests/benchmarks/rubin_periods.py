@@ -1,0 +1,159 @@
+"""How often periods are right on Rubin's cadence, beside astropy's multi-band periodogram and a search that knows.
+
+`python -m tests.benchmarks.rubin_periods [--stars 100] [--peer 40]`: stars of Catalina, ASAS and OGLE-III with known
+periods, seen again in ugrizy at a wide-fast-deep cadence after 3, 12 and 36 months, and at the visits of Data Preview 1
+to its deepest field as they are; totals as the stream makes them.
+"""
+
+import argparse
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starsieve.features.tools.bench_periods import outcome
+from starsieve.features.tools.folder import read_objects
+from starsieve.features.tools.lightcurves import LightCurves, concatenate
+from starsieve.models import synthesis
+from starsieve.models.data import splits, tables
+from starsieve.models.synthesis import seen_again
+from starsieve.models.synthesis.epochs import Alerts, Epochs, Exposures
+from starsieve.models.synthesis.lsst.alerts import RUBIN, draw_exposures, reference_flux, select
+from starsieve.models.synthesis.lsst.training_set import MIN_EPOCHS
+from starsieve.models.synthesis.objects import Drawn
+
+Floats = NDArray[np.float64]
+
+CLASSES = ("RRAB", "RRC", "CEP", "DSCT", "EW", "EA")
+CADENCES = ("25 nights of DP1", "3 months", "12 months", "36 months")
+DEEPEST = (53.1, -28.1, 1.5)  # degrees: the field of DP1 with most visits, and its radius
+ORDER = 4  # harmonics of the fit that judges between two periods
+SEED = 7
+
+
+def dp1_exposures(path: Path, _rng: np.random.Generator, n: int) -> Exposures:
+    """The visits of DP1 to its deepest field, as they are, for n objects."""
+    import pyarrow.parquet as pq
+
+    found = pq.read_table(path).to_pydict()
+    visits: dict[float, list[tuple[str, float]]] = {}
+    for mjd, ra, dec, band, limit in zip(
+        *(found[name] for name in ("expMidptMJD", "ra", "dec", "band", "magLim")), strict=True
+    ):
+        if np.hypot((ra - DEEPEST[0]) * np.cos(np.radians(dec)), dec - DEEPEST[1]) < DEEPEST[2]:
+            visits.setdefault(round(mjd, 5), []).append((band, limit))
+    mjd = np.array(sorted(visits))
+    band = np.array([RUBIN.bands.index(visits[each][0][0]) for each in mjd.tolist()])
+    limit = np.array([np.median([depth for _, depth in visits[each]]) for each in mjd.tolist()])
+    epochs = Epochs(np.tile(mjd, n), np.arange(n + 1) * len(mjd))
+    return Exposures(RUBIN, epochs, np.tile(band, n), np.tile(10.0 ** (-0.4 * limit), n))
+
+
+def seen(data: Path, stars: int, expose: Callable[[np.random.Generator, int], Exposures]) -> LightCurves:
+    """So many objects of each class, as of their last alert."""
+
+    def alert(rng: np.random.Generator, _label: str, drawn: Drawn, exposures: Exposures) -> Alerts:
+        return select(rng, exposures, drawn.flux, reference_flux(rng, exposures, drawn.flux))
+
+    catalogue = synthesis.read_catalogue(data / "catalogs")
+    names = [*catalogue.object_id.tolist()]
+    for survey in ("catalina", "asas"):
+        names += read_objects(data / "lightcurves" / survey).object_id.tolist()
+    view = seen_again.View(expose, alert, MIN_EPOCHS, None, 3)
+    parts = []
+    for label, chunks in seen_again.seen_again(data, stars, SEED, names, view):
+        if label in CLASSES:
+            parts += list(chunks)
+    return concatenate(parts)
+
+
+def published(data: Path) -> dict[str, float]:
+    """Periods (days) by the name of the star."""
+    catalogue = synthesis.read_catalogue(data / "catalogs")
+    found = dict(zip(catalogue.object_id.tolist(), catalogue.period[:, 0].tolist(), strict=True))
+    for survey in ("catalina", "asas"):
+        objects = read_objects(data / "lightcurves" / survey, ("period",))
+        found |= dict(zip(objects.object_id.tolist(), objects.numbers["period"].tolist(), strict=True))
+    return found
+
+
+def chi2(mjd: Floats, mag: Floats, magerr: Floats, band: NDArray[np.int64], period: float) -> float:
+    """Of the best series of ORDER harmonics with a mean of each band, near a period: half a cycle over the baseline."""
+    baseline = np.ptp(mjd)
+    best = np.inf
+    offsets = (band[:, None] == np.unique(band)).astype(float)
+    for shift in np.linspace(-0.25, 0.25, 21):
+        phase = 2 * np.pi * (mjd - mjd[0]) * (1 / period + shift / baseline)
+        waves = [wave(k * phase) for k in range(1, ORDER + 1) for wave in (np.cos, np.sin)]
+        design = np.column_stack([offsets, *waves]) / magerr[:, None]
+        fit, *_ = np.linalg.lstsq(design, mag / magerr, rcond=None)
+        best = min(best, float(np.sum((design @ fit - mag / magerr) ** 2)))
+    return best
+
+
+def peer(mjd: Floats, mag: Floats, magerr: Floats, band: NDArray[np.int64]) -> float:
+    """astropy's LombScargleMultiband (VanderPlas & Ivezic 2015), its highest peak between 0.03 d and the baseline."""
+    from astropy.timeseries import LombScargleMultiband
+
+    baseline = np.ptp(mjd)
+    model = LombScargleMultiband(mjd, mag, band, magerr, nterms_base=1, nterms_band=1)
+    frequency = np.arange(1 / baseline, 1 / 0.03, 1 / (5 * baseline))
+    return float(1 / frequency[np.argmax(model.power(frequency, method="fast", sb_method="fast"))])
+
+
+def main() -> None:
+    """Prints the table as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--stars", type=int, default=100, help="of each class and cadence")
+    parser.add_argument("--peer", type=int, default=30, help="how many of them the peer is asked about")
+    told = parser.parse_args()
+    data = Path(os.environ.get("STARSIEVE_DATA", "../shared/data"))
+    truth = published(data)
+    list_of_visits = data / "cadence" / "dp1_ccdvisit_subsampled.parquet"
+    ways: list[Callable[[np.random.Generator, int], Exposures]] = [partial(dp1_exposures, list_of_visits)]
+    ways += [partial(draw_exposures, years=months / 12) for months in (3, 12, 36)]
+    print(
+        "| cadence | class | epochs | exact | within a factor of two | known | astropy, exact of |\n|---|---|---|---|---|---|---|"
+    )
+    np.seterr(divide="ignore", invalid="ignore")  # the peer's
+    for name, way in zip(CADENCES, ways, strict=True):
+        curves = seen(data, told.stars, way)
+        _, periods = tables.extract_with_periods(curves, threads=2, min_epochs=MIN_EPOCHS)
+        for label in CLASSES:
+            print(f"| {name} | {label} | {_row(curves, periods.days, label, truth, told.peer)} |", flush=True)
+
+
+def _row(curves: LightCurves, found: Floats, label: str, truth: dict[str, float], n_peer: int) -> str:
+    chosen = np.flatnonzero(curves.label == label)
+    outcomes, known, asked, epochs = [], [], [], []
+    for number, i in enumerate(chosen.tolist()):
+        a, b = curves.objects[i : i + 2]
+        points = slice(int(curves.offsets[a]), int(curves.offsets[b]))
+        mjd, mag, magerr = curves.mjd[points], curves.mag[points], curves.magerr[points]
+        band = np.repeat(curves.band[a:b], curves.epochs[a:b])
+        period, baseline = truth[splits.star(str(curves.object_id[i]))], float(np.ptp(mjd))
+        epochs.append(len(mjd))
+        outcomes.append(outcome(float(found[i]), period, baseline))
+        right = outcomes[-1] == "exact"
+        known.append(
+            right or not np.isfinite(found[i]) or _fits_better(mjd, mag, magerr, band, period, float(found[i]))
+        )
+        if number < n_peer:
+            asked.append(outcome(peer(mjd, mag, magerr, band), period, baseline) == "exact")
+    exact = np.mean([each == "exact" for each in outcomes])
+    within = np.mean([each in ("exact", "half", "double") for each in outcomes])
+    return f"{np.median(epochs):.0f} | {exact:.0%} | {within:.0%} | {np.mean(known):.0%} | {np.mean(asked):.0%} of {len(asked)}"
+
+
+def _fits_better(
+    mjd: Floats, mag: Floats, magerr: Floats, band: NDArray[np.int64], period: float, found: float
+) -> bool:
+    """Whether the true period explains the epochs better than the one that was found."""
+    return chi2(mjd, mag, magerr, band, period) < chi2(mjd, mag, magerr, band, found)
+
+
+if __name__ == "__main__":
+    main()
