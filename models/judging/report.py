@@ -125,9 +125,11 @@ def _draw(path: Path, card: Card) -> None:
     if card.scores is not None:
         _confusion(confusion, card.classes, card.scores.confusion)
         _reliability(reliability, card.scores.reliability or [])
-    found = card.macro_f1_by_epochs
+    what, found = "epochs", card.macro_f1_by_epochs
+    if not found:
+        what, found = "months", {months: one.macro_f1 for months, one in card.scores_by_months.items()}
     epochs.plot([str(count) for count in found], list(found.values()), "o-")
-    epochs.set(xlabel="epochs", ylabel="macro-F1", ylim=(0, 1), title="with fewer epochs")
+    epochs.set(xlabel=what, ylabel="macro-F1", ylim=(0, 1), title=f"with fewer {what}")
     figure.savefig(path, dpi=80, metadata={"Software": None})
 
 
