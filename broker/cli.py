@@ -216,7 +216,7 @@ def backfill(
         raise UsageError("--output needs --classify: without, nothing is answered")
     if objects is None:
         _refuse("light curves are matched by position with --objects", {"--radius": radius})
-    settings = _settings(config, survey=survey, redis={"url": redis})
+    settings = _settings(config, survey=survey, redis={"url": redis}).one
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
     from starsieve.broker.tools import backfill as filling_up  # noqa: PLC0415
     from starsieve.broker.tools import outcome_table  # noqa: PLC0415
@@ -368,7 +368,7 @@ def show_object(
         raise UsageError(
             "choose one of --json, --csv and --forget; --plot goes with the first two, --yes with --forget"
         )
-    settings = _settings(config, survey=survey, redis={"url": redis})
+    settings = _settings(config, survey=survey, redis={"url": redis}).one
     from starsieve.broker.tools import object_command  # noqa: PLC0415
 
     if forget:
@@ -393,7 +393,7 @@ def drift(
     """
     if json + accept + reset > 1 or ((accept or reset) and plot is not None):
         raise UsageError("choose one of --json, --accept and --reset; --plot goes with the first")
-    settings = _settings(config, survey=survey, redis={"url": redis})
+    settings = _settings(config, survey=survey, redis={"url": redis}).one
     from starsieve.broker.tools import drift_command  # noqa: PLC0415
 
     if accept:
