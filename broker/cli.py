@@ -40,6 +40,7 @@ Survey = Annotated[
     str | None,
     typer.Option(help="The survey that sends the alerts: ztf, lsst, or one that an installed package brings."),
 ]
+Simulated = Annotated[Literal["ztf", "lsst"], typer.Option(help="Whose alerts.")]
 OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classifications.")]
 SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
@@ -289,6 +290,7 @@ def simulate(
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
     topic: SimulateTopic = None,
+    survey: Simulated = "ztf",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write packets to, not a topic.")
     ] = None,
@@ -303,13 +305,15 @@ def simulate(
     ] = False,
     objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
     nights: Annotated[
-        int | None, typer.Option(min=1, help="How long invented stars are observed; 60 without.", show_default=False)
+        int | None, typer.Option(min=1, help="How long invented stars issue alerts; 60 without.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
     truth: Annotated[Path | None, typer.Option(help="File for the true classes, as JSON lines.")] = None,
     rate: Rate = None,
 ) -> None:
-    """Simulate ZTF alerts (schema 4.02) of invented stars, or of real ones, to a topic or a folder.
+    """Simulate alerts of invented stars, or of real ones, to a topic or a folder.
+
+    Of ZTF (schema 4.02, containers), or of Rubin (schema 11.1, frames of 130 kB and more, with histories of a year).
 
     Example: [bold]starsieve simulate --objects 100 --seed 7 -t ztf_20260101_programid1 --truth truth.jsonl[/bold]
 
@@ -334,13 +338,13 @@ def simulate(
     if topic is not None:
         sending.reach(settings, topic)
     if light_curves is None:
-        stars = simulating.invent(objects, 60 if nights is None else nights, seed)
+        stars = simulating.invented(survey, objects, 60 if nights is None else nights, seed)
     else:
-        stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out, form=form)
+        stars = simulating.real(survey, light_curves, objects, seed, held_out=held_out, form=form)
     if truth is not None:
         simulating.write_truth(stars, truth)
     total = simulating.count_alerts(stars)
-    packets = ((str(alert.candid), alert.packet) for alert in simulating.alerts(stars))
+    packets = ((str(alert.alert_id), alert.packet) for alert in simulating.alerts(stars))
     if topic is not None:
         sending.send(packets, total, settings, topic, rate, _say)
     elif output is not None:

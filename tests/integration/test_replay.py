@@ -25,7 +25,7 @@ def test_simulated_alerts_arrive_unchanged_and_without_a_key(kafka):
     settings = KafkaSettings(bootstrap_servers=kafka)
     alerts = list(simulate.alerts(simulate.invent(objects=20, nights=20, seed=1)))
     assert create_topics(settings, topic) == {}
-    sent = replay.send(((str(alert.candid), alert.packet) for alert in alerts), settings, topic)
+    sent = replay.send(((str(alert.alert_id), alert.packet) for alert in alerts), settings, topic)
     assert (sent.delivered, sent.failed.count, sent.refusal) == (len(alerts), 0, "")
     messages = topics.read_committed(kafka, topic)
     assert sorted(message.value() for message in messages) == sorted(alert.packet for alert in alerts)
