@@ -410,6 +410,7 @@ def drift(
 
 @app.command()
 def demo(
+    survey: Simulated = "ztf",
     objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same stars.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the summary, last, as one JSON object.")] = False,
@@ -425,7 +426,7 @@ def demo(
 
     configure_logs("auto", "error")
     console = Console(stderr=json)
-    summary = demonstration.run(objects, seed, console)
+    summary = demonstration.run(survey, objects, seed, console)
     console.print(summary.as_table())
     if json:
         typer.echo(summary.as_json())
