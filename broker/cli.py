@@ -449,6 +449,10 @@ def bench_stream(
     redis: Annotated[
         str | None, typer.Option(help="Redis, as for `run`: an empty database, which is emptied again.")
     ] = None,
+    survey: Annotated[
+        Literal["ztf", "lsst"] | None,
+        typer.Option(help="Whose alerts: lsst with the pattern rubin, else ztf.", show_default=False),
+    ] = None,
     pattern: Annotated[
         Literal["flood", "steady", "rubin"],
         typer.Option(help="All at once, so many a second, or 10,000 every 39 s as Rubin sends them."),
@@ -460,22 +464,35 @@ def bench_stream(
     ] = None,
     rate: Annotated[float, typer.Option(min=0.001, help="Alerts a second, of the steady pattern.")] = 50.0,
     objects: Annotated[int, typer.Option(min=1, help="How many stars the store has.")] = 5000,
-    epochs: Annotated[int, typer.Option(min=0, help="Of each, in g and r together.")] = 713,
-    days: Annotated[int, typer.Option(min=1, help="Within so many days.")] = 1000,
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of each of ZTF's, in g and r together; 713 without.", show_default=False)
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Within so many days; 1,000 without.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Measure workers on real servers: rate, latency, processor time, memory, with the light curves of a mature survey.
 
+    Rubin's objects have a year of visits behind them, which is what its packets repeat.
+
     Example: [bold]starsieve bench stream -b localhost:9092 --redis redis://localhost:6379/9 --workers 2[/bold]
     """
-    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}, redis={"url": redis})
+    survey = survey or ("lsst" if pattern == "rubin" else "ztf")
+    if survey == "lsst":
+        _refuse("Rubin's objects have a year of visits behind them", {"--epochs": epochs, "--days": days})
+    settings = _settings(
+        config, survey=survey, kafka={"bootstrap_servers": bootstrap_servers}, redis={"url": redis}
+    ).one
     from starsieve.broker.bench import stream as measuring  # noqa: PLC0415
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
 
     configure_logs("auto", "error")
     console = Console(stderr=json)
-    plan = measuring.Plan(pattern, workers, alerts or measuring.ALERTS[pattern], objects, epochs, days, rate, seed)
+    alerts = alerts or measuring.ALERTS[pattern]
+    epochs, days = 713 if epochs is None else epochs, days or 1000
+    plan = measuring.Plan(pattern, workers, alerts, objects, epochs, days, rate, seed)
     found = measuring.measure(settings, plan, console)
     if json:
         typer.echo(dumps(found))
