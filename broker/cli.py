@@ -318,6 +318,8 @@ def simulate(
     Example: [bold]starsieve simulate --objects 100 --seed 7 -t ztf_20260101_programid1 --truth truth.jsonl[/bold]
 
     Example: [bold]starsieve simulate --light-curves catalina --held-out -o packets --truth truth.jsonl[/bold]
+
+    Example: [bold]starsieve simulate --survey lsst --objects 100 --nights 20 -t lsst-alerts-v11[/bold]
     """
     if (topic is None) == (output is None):
         raise UsageError("simulate needs either --topic or --output")
@@ -478,6 +480,8 @@ def bench_stream(
     Rubin's objects have a year of visits behind them, which is what its packets repeat.
 
     Example: [bold]starsieve bench stream -b localhost:9092 --redis redis://localhost:6379/9 --workers 2[/bold]
+
+    Example: [bold]starsieve bench stream -b localhost:9092 --pattern rubin --objects 10000 --workers 2[/bold]
     """
     survey = survey or ("lsst" if pattern == "rubin" else "ztf")
     if survey == "lsst":
