@@ -109,18 +109,20 @@ def default_cache() -> Path:
     return caches.writable_folder()
 
 
-def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1) -> Table:
+def extract(curves: LightCurves, *, cache: Path | None = None, threads: int = 1, min_epochs: int = MIN_EPOCHS) -> Table:
     """As `extract_with_periods`, without the periods."""
-    return extract_with_periods(curves, cache=cache, threads=threads)[0]
+    return extract_with_periods(curves, cache=cache, threads=threads, min_epochs=min_epochs)[0]
 
 
-def extract_with_periods(curves: LightCurves, *, cache: Path | None = None, threads: int = 1) -> tuple[Table, Periods]:
-    """Features of every light curve with at least MIN_EPOCHS points; those of one object have one period.
+def extract_with_periods(
+    curves: LightCurves, *, cache: Path | None = None, threads: int = 1, min_epochs: int = MIN_EPOCHS
+) -> tuple[Table, Periods]:
+    """Features of every light curve with at least min_epochs points; those of one object have one period.
 
     With a cache folder, a set of light curves that this version of the feature code has seen before is not computed
     again. Raises UsageError for a cache folder that cannot be written.
     """
-    long = curves.epochs >= MIN_EPOCHS
+    long = curves.epochs >= min_epochs
     usable = curves.keep(np.repeat(long, curves.epochs))
     offsets = np.concatenate([[0], np.cumsum(curves.epochs[long])])
     owner, epochs = curves.owner[long], curves.epochs[long]

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from starsieve.models import ModelError
-from starsieve.models.recipes import sources, transfer, ztf
+from starsieve.models.recipes import lsst, sources, transfer, ztf
 from starsieve.models.recipes.building import Work
 from starsieve.models.serving import registry
 
@@ -45,6 +45,7 @@ RECIPES: dict[str, Callable[[Path, Path, Work], None]] = {
     SOURCE: _source,
     **{name: partial(_transferred, name) for name in SURVEYS},
     "ztf": ztf.build,
+    "lsst": lsst.build,
 }
 
 

@@ -205,6 +205,9 @@ class Card(_Note):
     scores: Scores | None = None
     scores_in_stream: Scores | None = None
     macro_f1_by_epochs: dict[int, float] = {}
+    scores_by_months: dict[int, Scores] = {}  # since the survey has begun
+    macro_f1_with_science_flux: dict[int, float] = {}  # after so many months, of Rubin's own totals
+    called_periodic: dict[str, float] = {}  # by the class: shares of objects that are not
     real_sources_called_periodic: dict[str, Any] | None = None  # see recipes.ztf_checks.called_periodic
     unfamiliar: dict[str, float] = {}  # AUROC of Residual
     known_packets: dict[str, Any] | None = None  # see broker.tools.known

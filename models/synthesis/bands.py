@@ -13,6 +13,7 @@ import numpy as np
 from starsieve.models.synthesis.epochs import Floats
 
 V_WAVELENGTH, I_WAVELENGTH = 0.545, 0.798  # micrometres
+QUASAR_SLOPE = -0.479  # of the logarithm of a quasar's amplitude over that of the wavelength: see KINDS
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ KINDS = MappingProxyType(
         "giant": Kind(2.0),  # ASSUMED: titanium oxide deepens with the wavelengths of V
         "spotted": Kind(1.2),  # ASSUMED: as between black bodies of 4,000 and 5,000 K
         # ASSUMED: wavelength^-0.479, for which MacLeod et al. 2010 (ApJ 721, 1014) were named; likewise.
-        "quasar": Kind((V_WAVELENGTH / I_WAVELENGTH) ** -0.479),
+        "quasar": Kind((V_WAVELENGTH / I_WAVELENGTH) ** QUASAR_SLOPE),
         "grey": Kind(1.0),  # ASSUMED: eclipses of stars of like temperature, blue variables
     }
 )

@@ -29,11 +29,13 @@ def save(
     bands: tuple[str, ...],
     notes: dict[str, Any],
     parents: Mapping[str, int] | None = None,
+    min_epochs: int = MIN_EPOCHS,
 ) -> Card:
     """Writes the network and card.json, with its answers to the self-test, and returns the card.
 
     notes: what a reader wants to know, by the names that a card has for it: training set, scores, origin.
     parents: ids in the taxonomy, of the classes that have no place there; see `taxonomy.class_ids`.
+    min_epochs: of a band, below which it was never shown one.
     """
     network = to_tflite(trained.network)
     classes = (*trained.classes, RESIDUAL)
@@ -45,7 +47,7 @@ def save(
         classes=classes,
         class_ids=taxonomy.class_ids(classes, parents),
         bands=bands,
-        min_epochs=MIN_EPOCHS,
+        min_epochs=min_epochs,
         features=COLUMNS,
         scaler=ScalerNumbers.of(trained.scaler),
         familiarity=FamiliarityNumbers.of(trained.familiarity),

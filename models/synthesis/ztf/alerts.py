@@ -1,22 +1,28 @@
 """What ZTF makes of a star: real exposure times, noise of difference images, the 5 sigma alerts, forced points."""
 
-import itertools
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from starsieve.features.photometry import MAX_MAGERR, MIN_FORCED_SNR, MJD0, magnitude
 from starsieve.models import ModelError
-from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings, offsets_of
+from starsieve.models.synthesis.epochs import (
+    Alerts,
+    Bools,
+    Epochs,
+    Exposures,
+    Floats,
+    Ints,
+    Strings,
+    Telescope,
+    offsets_of,
+)
 from starsieve.models.synthesis.noise import heavy_tailed
 
-Bools = NDArray[np.bool_]
-
-BANDS = ("g", "r")
+# g - r counts in g, and in r not at all; quasars: wavelength^-0.479, from r: see bands.KINDS.
+ZTF = Telescope(("g", "r"), ("g", "r"), colour=(1.0, 0.0), quasar=(1.137, 1.0))
 MIN_EXPOSURES = 4  # of a history that is worth repeating
 MAX_RATE = 3.0  # exposures a day; commissioning had up to 10
 SIMILAR = 15  # histories on either side, by exposure rate, that one field's seasons are drawn from
@@ -34,18 +40,6 @@ FORCED_DAYS = 30.0
 GLARE, GLARE_SIZE = 0.03, 0.3
 LOST = 0.04  # share of detections that never become an alert (real-bogus cut, masked pixels)
 REFERENCE_EXPOSURES = 20
-
-
-@dataclass(frozen=True)
-class Exposures:
-    """When n objects are observed, both bands together: epochs; band (n_points,) index of BANDS; limit (n_points,).
-
-    limit: flux of a 5 sigma detection, in units of magnitude 0.
-    """
-
-    epochs: Epochs
-    band: Ints
-    limit: Floats
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,7 @@ def draw_exposures(rng: np.random.Generator, histories: list[History], n: int) -
     counts = np.array([len(field) for field in fields])
     table = np.concatenate(fields)
     epochs = Epochs(table[:, 0], offsets_of(counts))
-    return Exposures(epochs, table[:, 1].astype(np.int64), 10.0 ** (-0.4 * table[:, 2]))
+    return Exposures(ZTF, epochs, table[:, 1].astype(np.int64), 10.0 ** (-0.4 * table[:, 2]))
 
 
 def _field(rng: np.random.Generator, histories: list[History]) -> Floats:
@@ -120,32 +114,13 @@ def noise_of(limit: Floats, flux: Floats, background: float) -> Floats:
     return np.sqrt((background * limit / THRESHOLD) ** 2 + PHOTON * flux + (FLOOR * flux) ** 2)
 
 
-@dataclass(frozen=True)
-class Alerts:
-    """Which exposures give a point of the light curve (n_points,), which of them are alerts, and their values."""
-
-    kept: Bools
-    detected: Bools
-    mag: Floats
-    magerr: Floats
-
-
 def reference_flux(rng: np.random.Generator, exposures: Exposures, flux: Floats) -> Floats:
     """Flux of each point's reference image (n_points,): the mean of consecutive exposures of that object and band."""
     reference = np.empty(len(flux))
-    for chosen in _curves(exposures):
+    for chosen in exposures.curves():
         first = rng.integers(0, max(1, len(chosen) - REFERENCE_EXPOSURES))
         reference[chosen] = flux[chosen[first : first + REFERENCE_EXPOSURES]].mean()
     return reference
-
-
-def _curves(exposures: Exposures) -> Iterator[Ints]:
-    """Points of each object in each band, where it has any."""
-    for start, stop in itertools.pairwise(exposures.epochs.offsets.tolist()):
-        for band in range(len(BANDS)):
-            chosen: Ints = np.flatnonzero(exposures.band[start:stop] == band) + start
-            if len(chosen):
-                yield chosen
 
 
 def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, reference: Floats, way: Strings) -> Alerts:
@@ -177,7 +152,7 @@ def select(rng: np.random.Generator, exposures: Exposures, flux: Floats, referen
 def _release_noise(exposures: Exposures, total: Floats) -> Floats:
     """Errors as a data release quotes them: by measured magnitude alone, whatever the night (ztf_field: so it is)."""
     typical = np.empty(len(total))
-    for chosen in _curves(exposures):
+    for chosen in exposures.curves():
         typical[chosen] = np.median(exposures.limit[chosen])
     return noise_of(typical, total, BACKGROUND)
 

@@ -11,11 +11,12 @@ from starsieve.features.tools.lightcurves import LightCurves, concatenate
 from starsieve.models import ModelError
 from starsieve.models.data import splits
 from starsieve.models.synthesis import read_catalogue, ztf_light_curves, ztf_measured_light_curves
-from starsieve.models.synthesis.epochs import Epochs
+from starsieve.models.synthesis.epochs import Epochs, Exposures
 from starsieve.models.synthesis.originals import read_survey
+from starsieve.models.synthesis.seen_again import LABELS
 from starsieve.models.synthesis.ztf.alerts import (
     FORCED_DAYS,
-    Exposures,
+    ZTF,
     History,
     draw_exposures,
     noise_of,
@@ -25,14 +26,13 @@ from starsieve.models.synthesis.ztf.alerts import (
 )
 from starsieve.models.synthesis.ztf.measured import kept_points
 from starsieve.models.synthesis.ztf.real import REAL
-from starsieve.models.synthesis.ztf.training_set import LABELS
 
 LIMIT = 10 ** (-0.4 * 20.5)
 
 
 def exposures_of_one(n: int, step: float = 1.0) -> Exposures:
     epochs = Epochs(59_000.0 + step * np.arange(n), np.array([0, n]))
-    return Exposures(epochs, np.arange(n) % 2, np.full(n, LIMIT))
+    return Exposures(ZTF, epochs, np.arange(n) % 2, np.full(n, LIMIT))
 
 
 def flux_of(mag: np.ndarray | float, n: int) -> np.ndarray:

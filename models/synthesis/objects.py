@@ -1,4 +1,4 @@
-"""The stars, quasars and supernovae that ZTF is made to look at: their true fluxes in g and r at given exposures."""
+"""The stars, quasars and supernovae that a survey is made to look at: their true fluxes at given exposures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,15 +8,14 @@ import numpy as np
 from starsieve.models.synthesis import bands
 from starsieve.models.synthesis.bands import RATIO_SPREAD
 from starsieve.models.synthesis.catalogue import Catalogue
-from starsieve.models.synthesis.epochs import Epochs, Floats, Ints, Strings
+from starsieve.models.synthesis.epochs import Epochs, Exposures, Floats, Ints, Strings, Telescope
 from starsieve.models.synthesis.originals import Originals
 from starsieve.models.synthesis.signals.folded import Folded
 from starsieve.models.synthesis.signals.giants import HABITS, catalogued_giant_mag, giant_mag
 from starsieve.models.synthesis.signals.pulsators import blazhko_swing, pulsation, pulsator_mag
 from starsieve.models.synthesis.signals.stochastic import quasar_mag, random_walk
-from starsieve.models.synthesis.ztf.alerts import BANDS, Exposures
 
-# Mean r: ZTF saturates near 12.5; fainter variables hardly ever pass 5 sigma. Quasars of a field begin near 16.
+# Mean r for ZTF, which saturates near 12.5; fainter variables hardly ever pass 5 sigma. Quasars of a field begin near 16.
 BRIGHTNESS = (13.0, 19.5)
 OWN_BRIGHTNESS = {"QSO": (15.5, 20.0)}
 FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
@@ -35,7 +34,6 @@ KINDS = {
     "LPV": "giant",
     "NONVAR": "grey",
 }
-SCALE_QUASAR = (1.137, 1.0)  # wavelength^-0.479, from r: see bands.KINDS
 # g - r: mean and spread.
 COLOUR = {
     "RRAB": (0.25, 0.12),
@@ -70,9 +68,9 @@ class Drawn:
     reference: Floats | None = None
 
 
-def scale(label: str, original: str) -> tuple[float, ...]:
-    """Amplitude of a class in BANDS over that in the band of its originals; it sets no more than amplitudes."""
-    return tuple(bands.ratio(KINDS[label], band, original) for band in BANDS)
+def scale(label: str, original: str, telescope: Telescope) -> tuple[float, ...]:
+    """Amplitude of a class in each band over that in the band of its originals; it sets no more than amplitudes."""
+    return tuple(bands.ratio(KINDS[label], band, original) for band in telescope.of_amplitudes)
 
 
 Draw = Callable[[np.random.Generator, int, Exposures], Drawn]
@@ -86,11 +84,18 @@ def band_flux(
     red = rng.uniform(*OWN_BRIGHTNESS.get(label, BRIGHTNESS), n)
     if label == "NONVAR":
         red = np.maximum(FAINTEST_CONSTANT + np.log10(rng.random(n)) / STAR_COUNTS, BRIGHTNESS[0])
-    mean, spread = COLOUR[label]
-    magnitudes = np.column_stack([red + rng.normal(mean, spread, n), red])
-    factors = np.array(scales) * np.exp(RATIO_SPREAD * rng.standard_normal((n, len(BANDS))))
+    red += exposures.telescope.deeper
+    magnitudes = _magnitudes(rng, label, red, exposures.telescope)
+    factors = np.array(scales) * np.exp(RATIO_SPREAD * rng.standard_normal((n, len(scales))))
     flux: Floats = 10.0 ** (-0.4 * (magnitudes[index, band] + factors[index, band] * deviation))
     return flux
+
+
+def _magnitudes(rng: np.random.Generator, label: str, red: Floats, telescope: Telescope) -> Floats:
+    """Of n objects in each band (n, n_bands), from those in r."""
+    colour = rng.normal(*COLOUR[label], len(red))
+    magnitudes: Floats = red[:, None] + colour[:, None] * np.array(telescope.colour)
+    return magnitudes
 
 
 def fitted_stars(label: str, originals: Originals) -> Draw:
@@ -100,7 +105,7 @@ def fitted_stars(label: str, originals: Originals) -> Draw:
         rows = rng.integers(0, len(originals.period), n)
         star = Folded(originals.period[rows], originals.shape[rows], rng.random(n))
         deviation = _FITTED_MOTION.get(label, _strictly_periodic)(rng, star, exposures.epochs)
-        flux = band_flux(rng, label, deviation, exposures, scale(label, "V"))
+        flux = band_flux(rng, label, deviation, exposures, scale(label, "V", exposures.telescope))
         return Drawn(originals.object_id[rows], flux)
 
     return draw
@@ -113,7 +118,7 @@ def catalogued_stars(label: str, catalogue: Catalogue, rows: Ints) -> Draw:
         chosen = rng.choice(rows, n)
         star = pulsation(rng, catalogue, chosen)
         deviation = pulsator_mag(star, exposures.epochs.mjd, exposures.epochs.index)
-        flux = band_flux(rng, label, deviation, exposures, scale(label, "I"))
+        flux = band_flux(rng, label, deviation, exposures, scale(label, "I", exposures.telescope))
         return Drawn(catalogue.object_id[chosen], flux)
 
     return draw
@@ -125,7 +130,7 @@ def catalogued_giants(kind: str, catalogue: Catalogue, rows: Ints) -> Draw:
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         chosen = rng.choice(rows, n)
         deviation = catalogued_giant_mag(rng, kind, catalogue, chosen, exposures.epochs)
-        flux = band_flux(rng, "LPV", deviation, exposures, scale("LPV", "I"))
+        flux = band_flux(rng, "LPV", deviation, exposures, scale("LPV", "I", exposures.telescope))
         return Drawn(catalogue.object_id[chosen], flux)
 
     return draw
@@ -137,7 +142,7 @@ def quasars(catalogue: Catalogue, rows: Ints) -> Draw:
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         chosen = rng.choice(rows, n)
         deviation = quasar_mag(rng, catalogue, chosen, exposures.epochs)
-        flux = band_flux(rng, "QSO", deviation, exposures, SCALE_QUASAR)
+        flux = band_flux(rng, "QSO", deviation, exposures, exposures.telescope.quasar)
         return Drawn(catalogue.quasar_id[chosen], flux)
 
     return draw
@@ -152,7 +157,7 @@ def constants() -> Draw:
         share = rng.beta(0.5, 1.0, n) * (rng.random(n) < BAD_SUBTRACTION_SHARE)
         hit = rng.random(n_points) < share[index]
         artefact = np.where(hit, size[index] * rng.standard_t(4.0, n_points), 0.0)
-        flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, scale("NONVAR", "I"))
+        flux = band_flux(rng, "NONVAR", np.zeros(n_points), exposures, scale("NONVAR", "I", exposures.telescope))
         return Drawn(_names(rng, "constant", n), flux * np.maximum(1.0 + artefact, 0.0), flux)
 
     return draw
@@ -163,18 +168,23 @@ def supernovae() -> Draw:
 
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         epochs, band = exposures.epochs, exposures.band
-        index = epochs.index
+        index, blue = epochs.index, np.array(exposures.telescope.colour)[band]  # 1 in g, 0 in r
         ordinary = rng.random(n) < TYPE_IA_SHARE
-        rise = np.where(ordinary, rng.uniform(2.5, 5.5, n), rng.uniform(1.5, 12.0, n))[index] * (1.0 + 0.25 * band)
-        fall = np.where(ordinary, rng.uniform(14.0, 22.0, n), rng.uniform(20.0, 90.0, n))[index] * (1.0 + 0.5 * band)
+        rise = np.where(ordinary, rng.uniform(2.5, 5.5, n), rng.uniform(1.5, 12.0, n))[index] * (
+            1.0 + 0.25 * (1.0 - blue)
+        )
+        fall = np.where(ordinary, rng.uniform(14.0, 22.0, n), rng.uniform(20.0, 90.0, n))[index] * (
+            1.0 + 0.5 * (1.0 - blue)
+        )
         first, last = epochs.mjd[epochs.offsets[:-1]], epochs.mjd[epochs.offsets[1:] - 1]
         since = epochs.mjd - (first + (last - first) * rng.random(n))[index]
         shape = np.exp(-np.clip(since / fall, -50.0, 50.0)) / (1.0 + np.exp(np.clip(-since / rise, -80.0, 80.0)))
         tail = rng.uniform(0.02, 0.15, n)[index] * np.exp(-np.maximum(since, 0.0) / 100.0) * (since > 0.0)
-        peak = rng.uniform(14.5, 19.0, n)
-        magnitudes = np.column_stack([peak + rng.normal(*COLOUR["SN"], n), peak])[index, band]
-        host = np.where(rng.random(n) < COUNTERPART_SHARE, 10.0 ** (-0.4 * rng.uniform(17.0, 21.5, n)), 0.0)
-        reference = host[index] * np.where(band == 0, 0.6, 1.0)
+        deeper = exposures.telescope.deeper
+        peak = rng.uniform(14.5, 19.0, n) + deeper
+        magnitudes = _magnitudes(rng, "SN", peak, exposures.telescope)[index, band]
+        host = np.where(rng.random(n) < COUNTERPART_SHARE, 10.0 ** (-0.4 * (rng.uniform(17.0, 21.5, n) + deeper)), 0.0)
+        reference = host[index] * (1.0 - 0.4 * blue)
         flux = reference + 10.0 ** (-0.4 * magnitudes) * (1.6 * shape + tail)
         return Drawn(_names(rng, "supernova", n), flux, reference)
 
