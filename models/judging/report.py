@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from starsieve.models.judging import report_ztf
+from starsieve.models.judging import report_lsst, report_ztf
 from starsieve.models.judging.evaluation import THRESHOLDS
 from starsieve.models.serving import taxonomy
 from starsieve.models.serving.card import Above, Bin, Card, Scores
@@ -40,15 +40,13 @@ def _text(card: Card) -> str:
         lines += ["", *_headline(card), *_scores(card, card.scores, objects), ""]
     if card.honest is not None and card.honest.above:
         lines += [*_above(card.honest), ""]
-    if card.scores_by_months:
-        lines += [*_by_months(card), ""]
     few, unfamiliar = card.dropped_classes, card.unfamiliar
     for title, found in (("Classes with too few objects", few), ("AUROC of Residual", unfamiliar)):
         if found:
             lines += [f"{title}: " + ", ".join(f"{name} {value}" for name, value in found.items()) + ".", ""]
     if card.repeated:
         lines += [f"Not used, since another object has the same light curve: {', '.join(card.repeated)}.", ""]
-    for section in report_ztf.sections(card):
+    for section in (*report_lsst.sections(card), *report_ztf.sections(card)):
         lines += [*section, ""]
     lines += [f"![confusion, reliability, epochs]({PICTURE})", "", f"sha256 of the network: `{card.sha256}`"]
     return "\n".join(lines) + "\n"
@@ -88,28 +86,6 @@ def _scores(card: Card, scores: Scores, objects: Mapping[str, int]) -> list[str]
             for name, one in scores.per_class.items()
         ),
     ]
-
-
-def _by_months(card: Card) -> list[str]:
-    """How the scores grow with the survey."""
-    found = card.scores_by_months
-    lines = [
-        "So many months after the survey has begun, as of the last alert; of each class the share that is found.",
-        "",
-        "| | " + " | ".join(f"{months} months" for months in found) + " |",
-        "|---" * (1 + len(found)) + "|",
-        "| macro-F1 | " + " | ".join(f"{one.macro_f1:.3f}" for one in found.values()) + " |",
-        "| accuracy | " + " | ".join(f"{one.accuracy:.3f}" for one in found.values()) + " |",
-    ]
-    for name in card.classes[:-1]:
-        cells = (one.per_class[name] for one in found.values())
-        lines.append(f"| {name} | " + " | ".join(f"{cell.recall:.2f} of {cell.n}" for cell in cells) + " |")
-    for months, macro_f1 in card.macro_f1_with_science_flux.items():
-        lines += ["", f"From the totals that Rubin measures (scienceFlux), after {months} months: {macro_f1:.3f}."]
-    if card.called_periodic:
-        shares = ", ".join(f"{name} {share:.1%}" for name, share in card.called_periodic.items())
-        lines += ["", f"Called periodic (the periodic classes together have more than 0.5): {shares}."]
-    return lines
 
 
 def _above(scores: Scores) -> list[str]:

@@ -15,7 +15,7 @@ from starsieve.models.synthesis.signals.giants import HABITS, catalogued_giant_m
 from starsieve.models.synthesis.signals.pulsators import blazhko_swing, pulsation, pulsator_mag
 from starsieve.models.synthesis.signals.stochastic import quasar_mag, random_walk
 
-# Mean r for ZTF, which saturates near 12.5; fainter variables hardly ever pass 5 sigma. Quasars of a field begin near 16.
+# Mean r for ZTF, which saturates near 12.5; fainter variables hardly pass 5 sigma. Quasars of a field begin near 16.
 BRIGHTNESS = (13.0, 19.5)
 OWN_BRIGHTNESS = {"QSO": (15.5, 20.0)}
 FAINTEST_CONSTANT, STAR_COUNTS = 20.8, 0.25  # mag, and dex per mag
@@ -168,14 +168,10 @@ def supernovae() -> Draw:
 
     def draw(rng: np.random.Generator, n: int, exposures: Exposures) -> Drawn:
         epochs, band = exposures.epochs, exposures.band
-        index, blue = epochs.index, np.array(exposures.telescope.colour)[band]  # 1 in g, 0 in r
+        index, redness = epochs.index, 1.0 - np.array(exposures.telescope.colour)[band]  # 0 in g, 1 in r
         ordinary = rng.random(n) < TYPE_IA_SHARE
-        rise = np.where(ordinary, rng.uniform(2.5, 5.5, n), rng.uniform(1.5, 12.0, n))[index] * (
-            1.0 + 0.25 * (1.0 - blue)
-        )
-        fall = np.where(ordinary, rng.uniform(14.0, 22.0, n), rng.uniform(20.0, 90.0, n))[index] * (
-            1.0 + 0.5 * (1.0 - blue)
-        )
+        rise = np.where(ordinary, rng.uniform(2.5, 5.5, n), rng.uniform(1.5, 12.0, n))[index] * (1.0 + 0.25 * redness)
+        fall = np.where(ordinary, rng.uniform(14.0, 22.0, n), rng.uniform(20.0, 90.0, n))[index] * (1.0 + 0.5 * redness)
         first, last = epochs.mjd[epochs.offsets[:-1]], epochs.mjd[epochs.offsets[1:] - 1]
         since = epochs.mjd - (first + (last - first) * rng.random(n))[index]
         shape = np.exp(-np.clip(since / fall, -50.0, 50.0)) / (1.0 + np.exp(np.clip(-since / rise, -80.0, 80.0)))
@@ -184,7 +180,7 @@ def supernovae() -> Draw:
         peak = rng.uniform(14.5, 19.0, n) + deeper
         magnitudes = _magnitudes(rng, "SN", peak, exposures.telescope)[index, band]
         host = np.where(rng.random(n) < COUNTERPART_SHARE, 10.0 ** (-0.4 * (rng.uniform(17.0, 21.5, n) + deeper)), 0.0)
-        reference = host[index] * (1.0 - 0.4 * blue)
+        reference = host[index] * (0.6 + 0.4 * redness)
         flux = reference + 10.0 ** (-0.4 * magnitudes) * (1.6 * shape + tail)
         return Drawn(_names(rng, "supernova", n), flux, reference)
 
