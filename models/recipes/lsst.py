@@ -34,9 +34,9 @@ ORIGIN = (
 SIMULATED = (
     "All of it: no labelled light curves of Rubin exist. Catalina, ASAS and OGLE-III stars, fitted, and quasars with "
     "the damped random walks of real ones are observed again in ugrizy at a cadence of wide, fast and deep that is "
-    "made from real visits (80 a year in seven months), with their depth, through the alert selection, totals as the stream "
-    "makes them (models/synthesis/lsst). Amplitudes by band are measured for Cepheids alone and assumed for the others "
-    "(models/synthesis/bands.py). Supernovae and constant stars are drawn from models."
+    "made from real visits (80 a year in seven months), with their depth, through the alert selection, with totals as "
+    "the stream makes them (models/synthesis/lsst). Amplitudes by band are measured for Cepheids alone and assumed for "
+    "the others (models/synthesis/bands.py). Supernovae and constant stars are drawn from models."
 )
 
 
