@@ -18,12 +18,10 @@ from starsieve.broker.simulate.encoding import Row, array, encode, part
 from starsieve.broker.simulate.lsst.observed import RubinStar
 from starsieve.broker.simulate.lsst.stamps import PSF_SIZE, TEMPLATE_PSF_SIZE, stamp
 from starsieve.broker.surveys.lsst_schemas import schema_of
+from starsieve.models.synthesis.lsst.alerts import CENTROID, GROSS, GROSS_SIZE, PLACE
 
 SCHEMA_ID = 1101
 HISTORY_D = 365.0
-#: Of forced photometry: about one of an object's 400 is grossly off (measured on real packets).
-OUTLIER_SHARE = 1 / 400
-CENTROID_ARCSEC, PLACE_ARCSEC = 0.07, 0.1  # standard deviations a coordinate: each diaSource, each object
 PROCESSED_D, FORCED_PROCESSED_D = 0.0019, 0.0020  # after the exposure: 164 and 173 s
 _FRAME = b"\x00" + SCHEMA_ID.to_bytes(4, "big")
 _VISIT_S = 39.0
@@ -89,7 +87,7 @@ class RubinPacketWriter:
         self._cutouts = cutouts
         self._rng = np.random.default_rng(zlib.crc32(star.name.encode()))
         self._detected = star.detected()
-        self._east, self._north = self._rng.normal(0.0, PLACE_ARCSEC, 2).tolist()
+        self._east, self._north = self._rng.normal(0.0, PLACE, 2).tolist()
         self._sources: deque[tuple[float, bytes]] = deque()
         self._forced: deque[tuple[float, bytes]] = deque()
         self._of_band: dict[str, list[float]] = {}  # difference fluxes of detections so far
@@ -167,7 +165,7 @@ class RubinPacketWriter:
 
     def _source(self, index: int) -> Row:
         star, rng = self._star, self._rng
-        east, north = rng.normal(0.0, CENTROID_ARCSEC, 2).tolist()
+        east, north = rng.normal(0.0, CENTROID, 2).tolist()
         x, y = rng.uniform(100, _PIXELS - 100, 2).tolist()
         measured = self._measured(index, east, north)
         flux, error = measured["psfFlux"], measured["psfFluxErr"]
@@ -198,8 +196,8 @@ class RubinPacketWriter:
 
     def _forced_source(self, index: int) -> Row:
         measured = self._measured(index, self._east, self._north)
-        if self._rng.random() < OUTLIER_SHARE:
-            measured["psfFlux"] += self._rng.choice([-1, 1]) * measured["scienceFlux"]
+        if self._rng.random() < GROSS:
+            measured["psfFlux"] += self._rng.choice([-1, 1]) * GROSS_SIZE * measured["scienceFlux"]
         return {
             **measured,
             "diaForcedSourceId": self.alert_id(index, 0) + _STARS_A_VISIT // 2,
