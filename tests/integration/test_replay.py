@@ -32,6 +32,18 @@ def test_simulated_alerts_arrive_unchanged_and_without_a_key(kafka):
     assert {message.key() for message in messages} == {None}
 
 
+def test_rubins_frames_go_from_a_folder_to_a_topic(kafka, tmp_path):
+    made = starsieve("simulate", "--survey", "lsst", "--objects", "10", "--nights", "10", "-o", tmp_path / "night")
+    assert made.returncode == 0, made.stderr
+    topic = "replay_frames"
+    sent = starsieve("replay", tmp_path / "night", "-t", topic, "-b", kafka)
+    assert sent.returncode == 0, sent.stderr
+    packets = sorted(file.read_bytes() for file in (tmp_path / "night").iterdir())
+    assert sorted(message.value() for message in topics.read_committed(kafka, topic)) == packets
+    assert len(packets) > 5
+    assert {packet[:5] for packet in packets} == {b"\x00\x00\x00\x04\x4d"}, "1101"
+
+
 def test_containers_larger_than_kafkas_default_are_taken(kafka):
     topic = "replay_large"
     settings = KafkaSettings(bootstrap_servers=kafka)
