@@ -22,8 +22,10 @@ setup: .venv/run
 	$(PIP) --require-hashes -r requirements/demo.txt
 	touch $@
 
+# make demo SURVEY=lsst: Rubin's alerts
+SURVEY ?= ztf
 demo: .venv/demo
-	$(BIN)/starsieve demo
+	$(BIN)/starsieve demo --survey $(SURVEY)
 
 # In two processes, each with servers of its own; kernels are compiled once, before. One part: see CONTRIBUTING.md.
 test: .venv/dev

@@ -40,6 +40,7 @@ Survey = Annotated[
     str | None,
     typer.Option(help="The survey that sends the alerts: ztf, lsst, or one that an installed package brings."),
 ]
+Simulated = Annotated[Literal["ztf", "lsst"], typer.Option(help="Whose alerts.")]
 OutputTopic = Annotated[str | None, typer.Option(help="Topic of the classifications.")]
 SimulateTopic = Annotated[str | None, typer.Option("--topic", "-t", help="Topic to send to; created if absent.")]
 Rate = Annotated[float | None, typer.Option(min=0.001, help="Alerts per second; as fast as possible without.")]
@@ -216,7 +217,7 @@ def backfill(
         raise UsageError("--output needs --classify: without, nothing is answered")
     if objects is None:
         _refuse("light curves are matched by position with --objects", {"--radius": radius})
-    settings = _settings(config, survey=survey, redis={"url": redis})
+    settings = _settings(config, survey=survey, redis={"url": redis}).one
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
     from starsieve.broker.tools import backfill as filling_up  # noqa: PLC0415
     from starsieve.broker.tools import outcome_table  # noqa: PLC0415
@@ -289,6 +290,7 @@ def simulate(
     config: Config = None,
     bootstrap_servers: Bootstrap = None,
     topic: SimulateTopic = None,
+    survey: Simulated = "ztf",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder to write packets to, not a topic.")
     ] = None,
@@ -303,17 +305,21 @@ def simulate(
     ] = False,
     objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
     nights: Annotated[
-        int | None, typer.Option(min=1, help="How long invented stars are observed; 60 without.", show_default=False)
+        int | None, typer.Option(min=1, help="How long invented stars issue alerts; 60 without.", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
     truth: Annotated[Path | None, typer.Option(help="File for the true classes, as JSON lines.")] = None,
     rate: Rate = None,
 ) -> None:
-    """Simulate ZTF alerts (schema 4.02) of invented stars, or of real ones, to a topic or a folder.
+    """Simulate alerts of invented stars, or of real ones, to a topic or a folder.
+
+    Of ZTF (schema 4.02, containers), or of Rubin (schema 11.1, frames of 130 kB and more, with histories of a year).
 
     Example: [bold]starsieve simulate --objects 100 --seed 7 -t ztf_20260101_programid1 --truth truth.jsonl[/bold]
 
     Example: [bold]starsieve simulate --light-curves catalina --held-out -o packets --truth truth.jsonl[/bold]
+
+    Example: [bold]starsieve simulate --survey lsst --objects 100 --nights 20 -t lsst-alerts-v11[/bold]
     """
     if (topic is None) == (output is None):
         raise UsageError("simulate needs either --topic or --output")
@@ -334,13 +340,13 @@ def simulate(
     if topic is not None:
         sending.reach(settings, topic)
     if light_curves is None:
-        stars = simulating.invent(objects, 60 if nights is None else nights, seed)
+        stars = simulating.invented(survey, objects, 60 if nights is None else nights, seed)
     else:
-        stars = simulating.read_light_curves(light_curves, objects, seed, held_out=held_out, form=form)
+        stars = simulating.real(survey, light_curves, objects, seed, held_out=held_out, form=form)
     if truth is not None:
         simulating.write_truth(stars, truth)
     total = simulating.count_alerts(stars)
-    packets = ((str(alert.candid), alert.packet) for alert in simulating.alerts(stars))
+    packets = ((str(alert.alert_id), alert.packet) for alert in simulating.alerts(stars))
     if topic is not None:
         sending.send(packets, total, settings, topic, rate, _say)
     elif output is not None:
@@ -368,7 +374,7 @@ def show_object(
         raise UsageError(
             "choose one of --json, --csv and --forget; --plot goes with the first two, --yes with --forget"
         )
-    settings = _settings(config, survey=survey, redis={"url": redis})
+    settings = _settings(config, survey=survey, redis={"url": redis}).one
     from starsieve.broker.tools import object_command  # noqa: PLC0415
 
     if forget:
@@ -393,7 +399,7 @@ def drift(
     """
     if json + accept + reset > 1 or ((accept or reset) and plot is not None):
         raise UsageError("choose one of --json, --accept and --reset; --plot goes with the first")
-    settings = _settings(config, survey=survey, redis={"url": redis})
+    settings = _settings(config, survey=survey, redis={"url": redis}).one
     from starsieve.broker.tools import drift_command  # noqa: PLC0415
 
     if accept:
@@ -406,6 +412,7 @@ def drift(
 
 @app.command()
 def demo(
+    survey: Simulated = "ztf",
     objects: Annotated[int, typer.Option(min=1, help="How many stars.")] = 300,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same stars.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print the summary, last, as one JSON object.")] = False,
@@ -421,7 +428,7 @@ def demo(
 
     configure_logs("auto", "error")
     console = Console(stderr=json)
-    summary = demonstration.run(objects, seed, console)
+    summary = demonstration.run(survey, objects, seed, console)
     console.print(summary.as_table())
     if json:
         typer.echo(summary.as_json())
@@ -444,6 +451,10 @@ def bench_stream(
     redis: Annotated[
         str | None, typer.Option(help="Redis, as for `run`: an empty database, which is emptied again.")
     ] = None,
+    survey: Annotated[
+        Literal["ztf", "lsst"] | None,
+        typer.Option(help="Whose alerts: lsst with the pattern rubin, else ztf.", show_default=False),
+    ] = None,
     pattern: Annotated[
         Literal["flood", "steady", "rubin"],
         typer.Option(help="All at once, so many a second, or 10,000 every 39 s as Rubin sends them."),
@@ -455,22 +466,37 @@ def bench_stream(
     ] = None,
     rate: Annotated[float, typer.Option(min=0.001, help="Alerts a second, of the steady pattern.")] = 50.0,
     objects: Annotated[int, typer.Option(min=1, help="How many stars the store has.")] = 5000,
-    epochs: Annotated[int, typer.Option(min=0, help="Of each, in g and r together.")] = 713,
-    days: Annotated[int, typer.Option(min=1, help="Within so many days.")] = 1000,
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="Of each of ZTF's, in g and r together; 713 without.", show_default=False)
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Within so many days; 1,000 without.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same alerts.")] = 1,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """Measure workers on real servers: rate, latency, processor time, memory, with the light curves of a mature survey.
 
+    Rubin's objects have a year of visits behind them, which is what its packets repeat.
+
     Example: [bold]starsieve bench stream -b localhost:9092 --redis redis://localhost:6379/9 --workers 2[/bold]
+
+    Example: [bold]starsieve bench stream -b localhost:9092 --pattern rubin --objects 10000 --workers 2[/bold]
     """
-    settings = _settings(config, kafka={"bootstrap_servers": bootstrap_servers}, redis={"url": redis})
+    survey = survey or ("lsst" if pattern == "rubin" else "ztf")
+    if survey == "lsst":
+        _refuse("Rubin's objects have a year of visits behind them", {"--epochs": epochs, "--days": days})
+    settings = _settings(
+        config, survey=survey, kafka={"bootstrap_servers": bootstrap_servers}, redis={"url": redis}
+    ).one
     from starsieve.broker.bench import stream as measuring  # noqa: PLC0415
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
 
     configure_logs("auto", "error")
     console = Console(stderr=json)
-    plan = measuring.Plan(pattern, workers, alerts or measuring.ALERTS[pattern], objects, epochs, days, rate, seed)
+    alerts = alerts or measuring.ALERTS[pattern]
+    epochs, days = 713 if epochs is None else epochs, days or 1000
+    plan = measuring.Plan(pattern, workers, alerts, objects, epochs, days, rate, seed)
     found = measuring.measure(settings, plan, console)
     if json:
         typer.echo(dumps(found))

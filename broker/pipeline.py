@@ -14,6 +14,8 @@ from starsieve.broker.blame import Blame
 from starsieve.broker.dead_letters import dead_letter, records_to_answer
 from starsieve.broker.drift import Drift
 from starsieve.broker.kafka.messages import Incoming, Outgoing
+from starsieve.broker.kafka.topics import includes
+from starsieve.broker.networks import Network
 from starsieve.broker.outputs import ENCODERS
 from starsieve.broker.outputs.message import Provenance, headers
 from starsieve.broker.process import Outcome, least_epochs, process
@@ -23,7 +25,6 @@ from starsieve.broker.store import Change, LightCurves, Stored
 from starsieve.broker.surveys import Alert, AlertError, installed
 from starsieve.broker.surveys.packets import decode, record_of
 from starsieve.broker.telemetry import stage
-from starsieve.models.serving.classifier import Classifier
 
 log = structlog.get_logger()
 
@@ -54,19 +55,25 @@ class Pipeline:
         self,
         settings: Settings,
         light_curves: LightCurves,
-        classifier: Classifier,
+        network: Network,
         patience: Patience,
         drift: Drift,
         registry: SchemaRegistry | None = None,
     ) -> None:
-        self._settings = settings
+        self.settings = settings
         self._light_curves = light_curves
-        self.classifier = classifier
+        self._network = network
+        self.classifier = network()
         self._patience = patience
         self._drift = drift
         self._registry = registry
         self._encode = ENCODERS[settings.output_format]
         self._blame = Blame()
+
+    def between_batches(self, now_s: float) -> None:
+        """Takes up the network that is active now, and every few seconds sends what was counted; Unix time."""
+        self.classifier = self._network()
+        self._drift.look(now_s)
 
     def answer(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
         """One outcome for each alert, and one dead letter for each message with records that are none.
@@ -123,7 +130,7 @@ class Pipeline:
     def _decode(self, message: Incoming) -> list[Input]:
         if message.headers_error is not None:
             return [Input(message, 0, AlertError("unreadable_headers", message.headers_error))]
-        settings = self._settings
+        settings = self.settings
         contents = decode(
             message.value, settings.survey, min_reliability=settings.min_reliability, registry=self._registry
         )
@@ -149,14 +156,14 @@ class Pipeline:
                 good.append((each, each.content))
         alerts = [alert for _, alert in good]
         with stage("process"):
-            min_epochs = least_epochs(self.classifier, self._settings.min_epochs)
+            min_epochs = least_epochs(self.classifier, self.settings.min_epochs)
             outcomes, changes = process(
                 alerts,
                 stored,
                 self.classifier,
                 min_epochs=min_epochs,
-                min_epochs_together=self._settings.min_epochs_together,
-                form=installed.survey(self._settings.survey).FORM,
+                min_epochs_together=self.settings.min_epochs_together,
+                form=installed.survey(self.settings.survey).FORM,
             )
         _tell_of_searches(outcomes)
         with stage("encode"):
@@ -174,15 +181,15 @@ class Pipeline:
     def _outcome(self, answered: Input, outcome: Outcome, ingested_ms: int) -> Outgoing:
         message, key = answered.message, f"{answered.message.position}:{answered.record}"
         published_ms = ingested_ms if message.timestamp_ms is None else message.timestamp_ms
-        alert = partial(record_of, message.value, self._settings.survey, answered.record, self._registry)
+        alert = partial(record_of, message.value, self.settings.survey, answered.record, self._registry)
         provenance = Provenance(key, published_ms, ingested_ms, _now_ms(), alert)
         return Outgoing(
-            self._settings.kafka.output_topic,
+            self.settings.kafka.output_topic,
             outcome.alert.object_id.encode() or None,
             self._encode(outcome, self.classifier, provenance),
             [
                 *headers(outcome, self.classifier),
-                ("format", self._settings.output_format.encode()),
+                ("format", self.settings.output_format.encode()),
                 ("idempotency_key", key.encode()),
             ],
         )
@@ -193,7 +200,7 @@ class Pipeline:
             if isinstance(each.content, AlertError):
                 by_message.setdefault(each.message.position, (each, {}))[1][each.record] = each.content
         return [
-            dead_letter(first.message, self._settings, errors, records=first.records)
+            dead_letter(first.message, self.settings, errors, records=first.records)
             for first, errors in by_message.values()
         ]
 
@@ -209,6 +216,33 @@ class Pipeline:
             self._light_curves.write(left, stored)
 
         self._patience(write)
+
+
+class Pipelines:
+    """One for each survey: each answers the messages of its own topics."""
+
+    def __init__(self, pipelines: Sequence[Pipeline]) -> None:
+        self._pipelines = pipelines
+        self._of_topic: dict[str, Pipeline] = {}
+
+    def of(self, topic: str) -> Pipeline:
+        """The one that has this topic; the consumer reads no other."""
+        if topic not in self._of_topic:
+            found = (each for each in self._pipelines if any(includes(t, topic) for t in each.settings.kafka.topics))
+            self._of_topic[topic] = next(found)
+        return self._of_topic[topic]
+
+    def between_batches(self, now_s: float) -> None:
+        """As of a `Pipeline`."""
+        for each in self._pipelines:
+            each.between_batches(now_s)
+
+    def answer(self, messages: Sequence[Incoming], ingested_ms: int) -> list[Outgoing]:
+        """As of a `Pipeline`; survey by survey."""
+        shares: dict[Pipeline, list[Incoming]] = {}
+        for message in messages:
+            shares.setdefault(self.of(message.topic), []).append(message)
+        return [answer for each, share in shares.items() for answer in each.answer(share, ingested_ms)]
 
 
 def _tell_of_searches(outcomes: Sequence[Outcome]) -> None:

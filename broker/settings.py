@@ -1,6 +1,8 @@
 """All settings, typed: from a TOML file, the environment (STARSIEVE_KAFKA__GROUP=...) and the command line."""
 
 import socket
+from collections.abc import Sequence
+from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
@@ -108,15 +110,26 @@ class KafkaSettings(BaseModel):
             raise ValueError("max.poll.interval.ms is a whole number of milliseconds")
         return options
 
+    @property
+    def written(self) -> tuple[str, str]:
+        """The topics that starsieve writes to."""
+        return self.output_topic, self.dead_letter_topic
+
     @model_validator(mode="after")
     def _never_eat_own_output(self) -> Self:
-        if self.output_topic == self.dead_letter_topic:
-            raise ValueError(f"dead_letter_topic: {self.dead_letter_topic!r} is the output_topic, too")
-        for topic in (self.output_topic, self.dead_letter_topic):
-            for wanted in self.topics:
-                if includes(wanted, topic):
-                    raise ValueError(f"topics: {wanted!r} includes {topic!r}, which starsieve writes to")
+        _check_written([self])
         return self
+
+
+def _check_written(kafkas: Sequence[KafkaSettings]) -> None:
+    """Of all that one worker reads, nothing may be what it writes; raises ValueError."""
+    for kafka in kafkas:
+        if kafka.output_topic == kafka.dead_letter_topic:
+            raise ValueError(f"dead_letter_topic: {kafka.dead_letter_topic!r} is the output_topic, too")
+    for topic in (topic for kafka in kafkas for topic in kafka.written):
+        for wanted in (wanted for kafka in kafkas for wanted in kafka.topics):
+            if includes(wanted, topic):
+                raise ValueError(f"topics: {wanted!r} includes {topic!r}, which starsieve writes to")
 
 
 class RedisSettings(BaseModel):
@@ -134,13 +147,27 @@ class RedisSettings(BaseModel):
         return url
 
 
+class SurveySettings(BaseModel):
+    """One of several surveys: its topics, and what is other for it than the settings of the same names say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    topics: list[Topic] = Field(min_length=1)
+    output_topic: Text | None = None
+    output_format: Text | None = None
+    min_epochs: int | None = Field(None, ge=7)
+    min_epochs_together: int | None = Field(None, ge=0)
+    min_reliability: float | None = Field(None, ge=0, le=1)
+
+
 class Settings(BaseSettings):
     """Everything that a worker can be told."""
 
     model_config = SettingsConfigDict(env_prefix="STARSIEVE_", env_nested_delimiter="__", extra="forbid")
     toml_file: ClassVar[Path | None] = None
 
-    survey: str = "ztf"
+    survey: str = "ztf"  # where there are `surveys`, one of them: else all of them are taken
+    surveys: dict[str, SurveySettings] = {}
     min_epochs: int | None = Field(None, ge=7)  # None: as many as the network was trained with
     min_epochs_together: int = Field(0, ge=0)  # of all bands of an object
     min_reliability: float = Field(0.0, ge=0, le=1)  # of a detection's real-bogus score; surveys may ask for more
@@ -158,6 +185,47 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
+
+    @property
+    def each(self) -> list[Self]:
+        """The settings of each survey that is to be taken, as if it were the only one."""
+        return [self._of(name) for name in self._names]
+
+    @property
+    def one(self) -> Self:
+        """The settings of the survey, for what takes one at a time; raises SettingsError where there are several."""
+        if len(self._names) > 1:
+            raise SettingsError(f"survey: choose one of {', '.join(self._names)}")
+        return self._of(self._names[0])
+
+    @property
+    def _names(self) -> list[str]:
+        return [self.survey] if not self.surveys or "survey" in self.model_fields_set else list(self.surveys)
+
+    def _of(self, name: str) -> Self:
+        if not self.surveys:
+            return self
+        told = self.surveys[name].model_dump(exclude_none=True)
+        kafka: dict[str, Any] = {key: told.pop(key) for key in ("topics", "output_topic") if key in told}
+        own = {"survey": name, "surveys": {}, "kafka": self.kafka.model_copy(update=kafka), **told}
+        return self.model_copy(update=own)
+
+    @model_validator(mode="after")
+    def _tell_surveys_apart(self) -> Self:
+        if not self.surveys:
+            return self
+        if "topics" in self.kafka.model_fields_set:
+            raise ValueError("kafka.topics: each of `surveys` has its own topics")
+        if self.survey not in self.surveys and "survey" in self.model_fields_set:
+            raise ValueError(f"survey: {self.survey!r} is none of `surveys`: {', '.join(self.surveys)}")
+        for (one, its), (other, others) in combinations(self.surveys.items(), 2):
+            for topic, wanted in product(its.topics, others.topics):
+                if topic == wanted or (not is_pattern(topic) and includes(wanted, topic)):
+                    raise ValueError(f"surveys: {topic!r} is of {one} and of {other}")
+                if not is_pattern(wanted) and includes(topic, wanted):
+                    raise ValueError(f"surveys: {wanted!r} is of {one} and of {other}")
+        _check_written([self._of(name).kafka for name in self.surveys])
+        return self
 
     @field_validator("schema_registry")
     @classmethod
@@ -206,7 +274,9 @@ def load(toml_file: Path | None, **overrides: Any) -> Settings:
 
 def _explain(problem: "ErrorDetails") -> str:
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{message}, got {problem['input']!r}" if problem["loc"] in _SHOWN else message
+    of_survey = problem["loc"][:1] == ("surveys",)
+    shown = (problem["loc"][2:] if of_survey else problem["loc"]) in _SHOWN
+    return f"{message}, got {problem['input']!r}" if shown else message
 
 
 def _given(overrides: dict[str, Any]) -> dict[str, Any]:

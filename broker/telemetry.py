@@ -89,16 +89,19 @@ _INDICES: set[tuple[str, str, str]] = set()  # those that DRIFT shows
 class Batch:
     """What became of one batch, once its transaction is committed. Counts are by the labels of the metrics."""
 
-    survey: str
-    alerts: int
     messages: Mapping[str, int]  # by topic
     published_ms: Sequence[int]  # of each alert, the timestamp of its message
     ingested_ms: int
     committed_ms: int
-    outcomes: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by status and reason
-    classes: Mapping[str, int] = field(default_factory=dict)  # by the most probable class
+    outcomes: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # by survey, status and reason
+    classes: Mapping[tuple[str, str], int] = field(default_factory=dict)  # by survey and the most probable class
     dead_letters: Mapping[str, int] = field(default_factory=dict)  # by reason
     skipped: Mapping[str, int] = field(default_factory=dict)  # by reason
+
+    @property
+    def alerts(self) -> int:
+        """How many have an outcome."""
+        return sum(self.outcomes.values())
 
 
 def starting() -> None:
@@ -115,6 +118,7 @@ def starting() -> None:
 
 def network(survey: str, classifier: str, version: str) -> None:
     """Names the network that answers from now on."""
+    ALERTS.labels(survey)  # from 0: a rate needs a first value
     NETWORK.labels(survey).info({"classifier": classifier, "version": version})
 
 
@@ -126,13 +130,13 @@ def network_refused(survey: str, reason: Reason | None) -> None:
 
 def batch(done: Batch) -> None:
     """Counts a committed batch."""
-    ALERTS.labels(done.survey).inc(done.alerts)
     for topic, count in done.messages.items():
         MESSAGES.labels(topic).inc(count)
-    for (status, reason), count in done.outcomes.items():
-        OUTCOMES.labels(done.survey, status, reason).inc(count)
-    for name, count in done.classes.items():
-        CLASSES.labels(done.survey, name).inc(count)
+    for (survey, status, reason), count in done.outcomes.items():
+        ALERTS.labels(survey).inc(count)
+        OUTCOMES.labels(survey, status, reason).inc(count)
+    for (survey, name), count in done.classes.items():
+        CLASSES.labels(survey, name).inc(count)
     for reason, count in done.dead_letters.items():
         DEAD_LETTERS.labels(reason).inc(count)
     for reason, count in done.skipped.items():
@@ -279,7 +283,7 @@ class Minute:
         """Counts a committed batch."""
         self.alerts += done.alerts
         # the name is broker.outputs.message's, which imports what counts here
-        self.classified += sum(count for (status, _), count in done.outcomes.items() if status == "CLASSIFIED")
+        self.classified += sum(count for (_, status, _), count in done.outcomes.items() if status == "CLASSIFIED")
         self.dead_letters += sum(done.dead_letters.values())
         self.batches += 1
         self.latencies_s.append(latencies_s)

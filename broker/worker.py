@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from starsieve.broker.networks import Network, network_of
 from starsieve.broker.outputs import CARRIES, ENCODERS
 from starsieve.broker.pace import Pace
 from starsieve.broker.patience import StorePatience
-from starsieve.broker.pipeline import Pipeline
+from starsieve.broker.pipeline import Pipeline, Pipelines
 from starsieve.broker.redis_client import StoreError
 from starsieve.broker.redis_client import connect as connect_store
 from starsieve.broker.retries import until_stopped
@@ -58,7 +59,10 @@ def run(settings: Settings, stop: threading.Event) -> None:
         KafkaRefuses, StoreError: a server answers that this worker never may, before it has answered any alert.
         WorkerError: the process is at fault; nothing of what it had in hand is committed.
     """
-    log.info("starting", survey=settings.survey, worker=settings.worker, kafka=settings.kafka.bootstrap_servers)
+    surveys = [each.survey for each in settings.each]
+    log.info("starting", surveys=surveys, worker=settings.worker, kafka=settings.kafka.bootstrap_servers)
+    if left := sorted(settings.surveys.keys() - surveys):
+        log.warning("surveys_not_taken", surveys=left, hint=f"the setting `survey` says that only {surveys[0]} is")
     health = Health()
     telemetry.starting()
     with serve(health, settings.metrics_address, settings.metrics_port):
@@ -75,45 +79,62 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
-    _check(settings)
+    surveys = settings.each
+    for each in surveys:
+        _check(each)
     warm_up()
-    installed.survey(settings.survey).warm_up()
-    with (
-        network_of(settings, stop, health.alive) as network,
-        connect_store(settings.redis.url.get_secret_value()) as client,
-    ):
-        if network is None:  # told to stop before there was one
-            return
-        classifier = network()
-        _check_epochs(settings, classifier)
+    for each in surveys:
+        installed.survey(each.survey).warm_up()
+    with ExitStack() as stack:
+        networks: list[Network] = []
+        for each in surveys:
+            network = stack.enter_context(network_of(each, stop, health.alive))
+            if network is None:  # told to stop before there was one
+                return
+            _check_epochs(each, network())
+            networks.append(network)
+        client = stack.enter_context(connect_store(settings.redis.url.get_secret_value()))
         health.network = True
-        light_curves = LightCurves(
-            client,
-            settings.survey,
-            time_to_live_s=settings.redis.time_to_live_days * 86400,
-            form=installed.survey(settings.survey).FORM,
-        )
         patience = StorePatience(stop, health)
-        window = Window(client, settings.survey)
-        patience(light_curves.check)
-        patience(window.check)
-        drift = Drift(window)
         schemas = _schema_registry(settings, stop, health)
-        pipeline = Pipeline(settings, light_curves, classifier, patience, drift, schemas)
+        pipelines = Pipelines(
+            [_pipeline(each, client, its, patience, schemas) for each, its in zip(surveys, networks, strict=True)]
+        )
         for attempt in until_stopped(stop, lambda error: isinstance(error, KafkaAway), "kafka", health.waits_for_kafka):
             with attempt:
                 connect(settings.kafka)
         try:
             publisher = Publisher(settings.kafka, settings.worker, stop, health.waits_for_kafka)
-            consumer = AlertConsumer(settings.kafka, stop, health.waits_for_kafka)
+            consumer = AlertConsumer(settings.kafka, stop, health.waits_for_kafka, [each.kafka for each in surveys])
         except KafkaException as error:
             raise SettingsError(f"kafka.options: {error.args[0].str()}") from None
         with publisher, consumer:
-            topics = settings.kafka.output_topic, settings.kafka.dead_letter_topic
+            topics = dict.fromkeys(topic for each in surveys for topic in each.kafka.written)
             for topic, reason in create_topics(settings.kafka, *topics).items():
                 log.warning("topic_not_created", topic=topic, error=str(reason))
-            log.info("started", survey=settings.survey, classifier=classifier.version, topics=settings.kafka.topics)
-            Worker(settings, consumer, publisher, pipeline, network, patience, health, drift, stop).run()
+            for each, network in zip(surveys, networks, strict=True):
+                log.info("started", survey=each.survey, classifier=network().version, topics=each.kafka.topics)
+            Worker(settings, consumer, publisher, pipelines, patience, health, stop).run()
+
+
+def _pipeline(
+    settings: Settings,
+    client: redis.Redis,
+    network: Network,
+    patience: StorePatience,
+    schemas: SchemaRegistry | None,
+) -> Pipeline:
+    """Of one survey, whose part of the store lets a worker do all that it needs."""
+    light_curves = LightCurves(
+        client,
+        settings.survey,
+        time_to_live_s=settings.redis.time_to_live_days * 86400,
+        form=installed.survey(settings.survey).FORM,
+    )
+    window = Window(client, settings.survey)
+    patience(light_curves.check)
+    patience(window.check)
+    return Pipeline(settings, light_curves, network, patience, Drift(window), schemas)
 
 
 def _schema_registry(settings: Settings, stop: threading.Event, health: Health) -> SchemaRegistry | None:
@@ -174,21 +195,17 @@ class Worker:
         settings: Settings,
         consumer: AlertConsumer,
         publisher: Publisher,
-        pipeline: Pipeline,
-        network: Network,
+        pipelines: Pipelines,
         patience: StorePatience,
         health: Health,
-        drift: Drift,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
         self._consumer = consumer
         self._publisher = publisher
-        self._pipeline = pipeline
-        self._network = network
+        self._pipelines = pipelines
         self._patience = patience
         self._health = health
-        self._drift = drift
         self._stop = stop
         self._pace = Pace(settings.kafka.batch_size, settings.kafka.max_poll_interval_s)
         self._in_flight: Batch | None = None
@@ -204,7 +221,6 @@ class Worker:
                 begun_s = time.monotonic()
                 messages = [] if self._stop.is_set() else self._poll()
                 group_metadata = self._consumer.group_metadata()  # of now: what a rebalance overtakes must not commit
-                self._pipeline.classifier = self._network()
                 self._tell()
                 ingested_ms = _now_ms()
                 answers = self._answer(messages, ingested_ms) if messages else []
@@ -226,7 +242,7 @@ class Worker:
         if own:
             log.warning("own_messages_skipped", messages=len(own), first=own[0])
         with telemetry.span("batch", messages=len(messages)):
-            return self._pipeline.answer([each for each in messages if not each.is_own], ingested_ms)
+            return self._pipelines.answer([each for each in messages if not each.is_own], ingested_ms)
 
     def _publish(self, answers: Sequence[Outgoing], messages: Sequence[Incoming], group_metadata: Any) -> int:
         with stage("publish"):
@@ -254,7 +270,7 @@ class Worker:
         self._patience.for_good()
         self._health.refused = False
         self._health.transaction(committed=True)
-        telemetry.batch(_summary(self._settings, batch, committed_ms))
+        telemetry.batch(_summary(self._settings.kafka.dead_letter_topic, batch, committed_ms))
         return True
 
     def _step_back(self, error: Exception) -> None:
@@ -273,8 +289,8 @@ class Worker:
 
     def _step_aside(self, messages: Sequence[Incoming], error: TooLargeError) -> None:
         """One message cannot be published: finds it, and leaves a notice in its place."""
-        carries = self._settings.output_format in CARRIES
-        if error.topic == self._settings.kafka.output_topic and not carries:  # none is large: it takes too little
+        formats = [each.output_format for each in self._settings.each if each.kafka.output_topic == error.topic]
+        if formats and not any(each in CARRIES for each in formats):  # none is large: it takes too little
             self._step_back(error)
             return
         if len(messages) > 1:
@@ -286,7 +302,7 @@ class Worker:
     def _published_notice(self, message: Incoming, error: TooLargeError) -> bool:
         """A dead letter without what its topic does not take: the headers say where it is."""
         bare = replace(message, key=None, value=b"", headers=[])
-        notice = dead_letter(bare, self._settings, {0: AlertError(TOO_LARGE, str(error))})
+        notice = dead_letter(bare, self._pipelines.of(message.topic).settings, {0: AlertError(TOO_LARGE, str(error))})
         for _ in range(_ATTEMPTS_TO_SET_ASIDE):
             try:
                 self._publisher.publish([notice], positions_after([message]), self._consumer.group_metadata())
@@ -306,28 +322,27 @@ class Worker:
         if now > self._lag_told + _LAG_EVERY_S:
             self._lag_told = now
             telemetry.lag(self._consumer.lag(), self._consumer.last_timestamp_ms)
-        self._drift.look(time.time())
+        self._pipelines.between_batches(time.time())
         telemetry.minute_line()
 
 
-def _summary(settings: Settings, batch: Batch, committed_ms: int) -> telemetry.Batch:
+def _summary(dead_letter_topic: str, batch: Batch, committed_ms: int) -> telemetry.Batch:
     """A committed batch in numbers, by what was published."""
-    outcomes: Counter[tuple[str, str]] = Counter()
-    classes: Counter[str] = Counter()
+    outcomes: Counter[tuple[str, str, str]] = Counter()
+    classes: Counter[tuple[str, str]] = Counter()
     letters: Counter[str] = Counter()
     for answer in batch.answers:
         told = dict(answer.headers)  # a letter has its message's own too, before ours
         reason = _text(told.get("reason"))
-        if answer.topic == settings.kafka.dead_letter_topic:
+        if answer.topic == dead_letter_topic:
             letters[reason] += 1
         else:
-            outcomes[_text(told["status"]), reason] += 1
+            survey = _text(told["survey"])
+            outcomes[survey, _text(told["status"]), reason] += 1
             if "class" in told:
-                classes[_text(told["class"])] += 1
+                classes[survey, _text(told["class"])] += 1
     skipped = sum(message.is_own for message in batch.messages)
     return telemetry.Batch(
-        survey=settings.survey,
-        alerts=outcomes.total(),
         messages=Counter(message.topic for message in batch.messages),
         published_ms=[message.timestamp_ms or 0 for message in batch.messages],
         ingested_ms=batch.ingested_ms,

@@ -22,7 +22,16 @@ FLOORS = {
     "models/experiment": ["features", "features/tools", "models", "models/*"],
     "models": ["features", "features/tools", "models/*"],
     "broker/tools": ["features", "features/tools", "models/serving", "models/data", "models/judging", "broker/*"],
-    "broker/simulate": ["features", "features/tools", "models", "models/data", "models/serving", "broker/*", "schemas"],
+    "broker/simulate": [
+        "features",
+        "features/tools",
+        "models",
+        "models/data",
+        "models/serving",
+        "models/synthesis",
+        "broker/*",
+        "schemas",
+    ],
     "broker": ["features", "features/tools", "models", "models/serving", "broker/*", "schemas"],
     "schemas": [],
 }

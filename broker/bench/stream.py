@@ -26,12 +26,15 @@ from rich.table import Table
 from starsieve.broker.bench.exchange import Exchange
 from starsieve.broker.bench.survey import Mature, mature
 from starsieve.broker.bench.workers import Sample, Workers
+from starsieve.broker.bench.year import Year, year
 from starsieve.broker.kafka.connection import CONNECT_S, connect
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES
 from starsieve.broker.redis_client import connect as connect_store
 from starsieve.broker.redis_client import store_errors
 from starsieve.broker.settings import Settings
 from starsieve.broker.store import Change, LightCurves, Stored
+from starsieve.broker.surveys import installed
+from starsieve.broker.tools.one_object import network_in_use
 from starsieve.features.tools.errors import CommandError, UsageError
 
 Floats = NDArray[np.float64]
@@ -80,21 +83,25 @@ def measure(settings: Settings, plan: Plan, console: Console) -> dict[str, Any]:
     """
     connect(settings.kafka, CONNECT_S)
     with console.status("Making light curves and states of a mature survey, once; then the cache serves"):
-        survey = mature(plan.objects, plan.epochs, plan.days, plan.seed)
+        survey = (
+            year(plan.objects, plan.seed, network_in_use(settings))
+            if settings.survey == "lsst"
+            else mature(plan.objects, plan.epochs, plan.days, plan.seed)
+        )
     first = FIRST_ALERTS * plan.workers
     with store_errors(), _empty_database(settings) as client, tempfile.TemporaryFile() as file:
         with console.status("Writing packets"):
-            sizes, stars = _write_packets(survey, first + plan.alerts, file)
+            prepared = _prepared(survey, first + plan.alerts, file)
         before = _used_bytes(client)
         with console.status("Filling the store"):
             _fill(client, settings, survey)
         with _topics(settings) as own:
             with console.status(f"{plan.alerts:,} alerts, {plan.pattern}, {plan.workers} workers"):
-                found = _exchange(own, plan, _packets(file, sizes), first)
+                found = _exchange(own, plan, prepared.packets, first)
             found["redis_bytes_per_object"] = round((_used_bytes(client) - before) / len(survey.stars))
-    found["epochs_median"] = float(np.median([survey.rows[star].size for star in stars[first:]]))
-    found["packet_bytes"] = round(float(np.mean(sizes)))
-    return found
+    found["epochs_median"] = float(np.median([survey.epochs(star) for star in prepared.stars[first:]]))
+    found["packet_bytes"] = round(float(np.mean(prepared.sizes)))
+    return {"survey": settings.survey, **found}
 
 
 def as_table(found: dict[str, Any]) -> Table:
@@ -170,23 +177,31 @@ def _visits(sent: Floats, answered: Floats) -> list[float]:
     return [round(float(answered[i : i + VISIT_ALERTS].max() - sent[i]), 2) for i in starts]
 
 
-def _write_packets(survey: Mature, count: int, file: IO[bytes]) -> tuple[list[int], list[int]]:
-    """Writes the packets of the next alerts one behind the other; gives their sizes, and whose they are."""
-    sizes, stars = [], []
-    for star, packet in islice(survey.packets(), count):
-        file.write(packet)
-        sizes.append(len(packet))
-        stars.append(star)
-    if len(sizes) < count:
+@dataclass(frozen=True)
+class _Prepared:
+    """Packets, to be taken once, with the size of each, and whose it is."""
+
+    packets: Iterator[bytes]
+    sizes: Sequence[int]
+    stars: Sequence[int]
+
+
+def _prepared(survey: Mature | Year, count: int, file: IO[bytes]) -> _Prepared:
+    """The packets of the next alerts: ZTF's written to the file, Rubin's in parts."""
+    if isinstance(survey, Year):
+        alerts = list(islice(survey.alerts(), count))
+        packets = (b"".join(parts) for _, parts in alerts)
+        prepared = _Prepared(packets, [sum(map(len, parts)) for _, parts in alerts], [star for star, _ in alerts])
+    else:
+        written = [(file.write(packet), star) for star, packet in islice(survey.packets(), count)]
+        file.seek(0)
+        sizes = [size for size, _ in written]
+        prepared = _Prepared((file.read(size) for size in sizes), sizes, [star for _, star in written])
+    if len(prepared.sizes) < count:
         raise UsageError(
-            f"{len(survey.stars)} objects issue {len(sizes)} alerts: take more --objects or fewer --alerts"
+            f"{len(survey.stars)} objects issue {len(prepared.sizes)} alerts: take more --objects or fewer --alerts"
         )
-    return sizes, stars
-
-
-def _packets(file: IO[bytes], sizes: Sequence[int]) -> Iterator[bytes]:
-    file.seek(0)
-    return (file.read(size) for size in sizes)
+    return prepared
 
 
 @contextmanager
@@ -200,12 +215,15 @@ def _empty_database(settings: Settings) -> Iterator[redis.Redis]:
             client.flushdb()
 
 
-def _fill(client: redis.Redis, settings: Settings, survey: Mature) -> None:
-    store = LightCurves(client, settings.survey, time_to_live_s=settings.redis.time_to_live_days * 86400)
-    changes = [
-        Change(star.object_id, rows, state)
-        for star, rows, state in zip(survey.stars, survey.rows, survey.states, strict=True)
-    ]
+def _fill(client: redis.Redis, settings: Settings, survey: Mature | Year) -> None:
+    store = LightCurves(
+        client,
+        settings.survey,
+        time_to_live_s=settings.redis.time_to_live_days * 86400,
+        form=installed.survey(settings.survey).FORM,
+    )
+    met = zip(survey.object_ids, survey.rows, survey.states, strict=True)
+    changes = [Change(object_id, rows, state) for object_id, rows, state in met if rows.size]
     for begin in range(0, len(changes), _WRITTEN_TOGETHER):
         part = changes[begin : begin + _WRITTEN_TOGETHER]
         store.write(part, {change.object_id: Stored(change.new_epochs) for change in part})

@@ -41,6 +41,15 @@ class Mature:
     begin_jd: float
 
     @property
+    def object_ids(self) -> list[str]:
+        """Of the stars."""
+        return [star.object_id for star in self.stars]
+
+    def epochs(self, star: int) -> int:
+        """Epochs of an object in the store, of all bands."""
+        return self.rows[star].size
+
+    @property
     def median_epochs(self) -> float:
         """Epochs in the store, of an object in all bands."""
         return float(np.median([rows.size for rows in self.rows]))

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Self
 
 import structlog
@@ -12,9 +12,9 @@ from starsieve.broker.kafka.clients import LibrdkafkaLog
 from starsieve.broker.kafka.connection import KafkaRefuses, refuses
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
 from starsieve.broker.kafka.positions import Partition, Positions
-from starsieve.broker.kafka.topics import select
+from starsieve.broker.kafka.topics import contested, select
 from starsieve.broker.retries import Waits, until_stopped
-from starsieve.broker.settings import KafkaSettings
+from starsieve.broker.settings import KafkaSettings, SettingsError
 
 log = structlog.get_logger()
 
@@ -31,10 +31,21 @@ _GONE_S = 60.0  # a topic that Kafka has not named for so long is read no more; 
 
 
 class AlertConsumer:
-    """One member of the group; a context manager that leaves it at the end."""
+    """One member of the group; a context manager that leaves it at the end.
 
-    def __init__(self, settings: KafkaSettings, stop: threading.Event, waits: Waits = lambda _: None) -> None:
-        self._settings = settings
+    Args:
+        settings: of the cluster and the group.
+        surveys: what is read of each survey, and written about it; without, what `settings` says.
+    """
+
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        stop: threading.Event,
+        waits: Waits = lambda _: None,
+        surveys: Sequence[KafkaSettings] = (),
+    ) -> None:
+        self._surveys = surveys or [settings]
         self._stop, self._waits = stop, waits
         self._consumer = Consumer(
             {
@@ -53,6 +64,7 @@ class AlertConsumer:
         self._named: dict[str, float] = {}  # topics to read, and when Kafka last named them
         self._subscribed: list[str] = []
         self._unmatched: list[str] = []
+        self._contested: list[str] = []
         self._refreshed = -_REFRESH_S
         self._lost: dict[Partition, int] = {}
         #: Whether Kafka has answered the last time that it was asked for its topics.
@@ -77,6 +89,7 @@ class AlertConsumer:
 
         Raises:
             KafkaRefuses: this client may not read, or not as a member of this group.
+            SettingsError: when the first topics are found, one is of two surveys.
         """
         self._refresh_subscription()
         messages, n_bytes, wait_s = list[Incoming](), 0, _POLL_S if wait else 0.0
@@ -174,8 +187,9 @@ class AlertConsumer:
             self.reached = False
             return
         self.reached = True
-        own = (self._settings.output_topic, self._settings.dead_letter_topic)
-        selected, unmatched = select(self._settings.topics, present, own)
+        left_out = {topic for each in self._surveys for topic in each.written}.union(self._of_two_surveys(present))
+        wanted = [topic for each in self._surveys for topic in each.topics]
+        selected, unmatched = select(wanted, present, left_out)
         self._named = {topic: at for topic, at in self._named.items() if at > now - _GONE_S}
         self._named.update(dict.fromkeys(selected, now))
         if unmatched != self._unmatched:
@@ -190,6 +204,18 @@ class AlertConsumer:
                 self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
             else:
                 self._consumer.unsubscribe()
+
+    def _of_two_surveys(self, present: Collection[str]) -> list[str]:
+        """Topics that nobody can say the survey of. Once alerts are being read, the others go on."""
+        found = contested([each.topics for each in self._surveys], present)
+        told = f"{', '.join(found)}: of more than one of `surveys`; make their topics tell them apart"
+        if found and not self._subscribed:
+            raise SettingsError(f"topics: {told}")
+        if found != self._contested:
+            self._contested = found
+            if found:
+                log.error("topics_not_read", topics=found, hint=told)
+        return found
 
     def _on_assign(self, _consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         self.joined = True

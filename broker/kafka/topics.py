@@ -31,6 +31,12 @@ def includes(wanted: str, topic: str) -> bool:
     return compiled(wanted).search(topic) is not None if is_pattern(wanted) else wanted == topic
 
 
+def contested(wanted: Iterable[Iterable[str]], present: Collection[str]) -> list[str]:
+    """The topics of those `present` that more than one of the lists means, in order."""
+    lists = [list(each) for each in wanted]
+    return sorted(topic for topic in present if sum(any(includes(each, topic) for each in of) for of in lists) > 1)
+
+
 def select(wanted: Iterable[str], present: Collection[str], own: Collection[str]) -> tuple[set[str], list[str]]:
     """The topics to read of those `present`, never one of our `own`; and what of the wanted matches none."""
     selected, unmatched = set(), []

@@ -4,11 +4,14 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from starsieve.broker.simulate.lsst.observed import RubinStar
 from starsieve.broker.simulate.observed import ObservedStar
+
+Star = ObservedStar | RubinStar
 
 
 def write_packets(packets: Iterable[tuple[str, bytes]], folder: Path) -> int:
-    """Writes <name>.avro for each packet, as ZTF's nightly archive names them by candid; returns how many."""
+    """Writes <name>.avro for each packet, as ZTF's nightly archive names them by alert; returns how many."""
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
     for count, (name, packet) in enumerate(packets, 1):  # noqa: B007 - the last value is the result
@@ -16,6 +19,6 @@ def write_packets(packets: Iterable[tuple[str, bytes]], folder: Path) -> int:
     return count
 
 
-def write_truth(stars: Iterable[ObservedStar], file: Path) -> None:
+def write_truth(stars: Iterable[Star], file: Path) -> None:
     """Writes one JSON object a line for each star: object_id, name, label, period, ra, dec, exposures, alerts."""
     file.write_text("".join(f"{json.dumps(star.truth())}\n" for star in stars))

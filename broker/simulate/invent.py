@@ -76,10 +76,10 @@ def _observe(name: str, field: _Field, rng: np.random.Generator) -> ObservedStar
     rcid = int(rng.integers(READOUT_CHANNELS))
     # A reference image is made of frames from long before; outliers (eclipses, say) are clipped.
     frames_mjd = FIRST_NIGHT_MJD - REFERENCE_AGE_D + rng.uniform(0.0, REFERENCE_SPAN_D, REFERENCE_FRAMES)
-    frames = [to_flux(star.magnitude(frames_mjd, np.full(REFERENCE_FRAMES, is_g))) for is_g in (True, False)]
+    frames = [to_flux(star.magnitude(frames_mjd, np.full(REFERENCE_FRAMES, place))) for place in (1.0, 0.0)]
     in_g, in_r = np.median(frames, axis=1)
     count = len(field.jd)
-    true_flux = to_flux(star.magnitude(barycentric_middle(field.jd, ra, dec), field.is_g))
+    true_flux = to_flux(star.magnitude(barycentric_middle(field.jd, ra, dec), field.is_g.astype(np.float64)))
     error = _flux_error(true_flux, field.limit)
     bogus = rng.random(count) < BOGUS_SHARE
     residual = bogus * error * rng.choice([-1, 1], count) * rng.uniform(6.0, 20.0, count)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve.broker.simulate import container
-from starsieve.broker.simulate.container import Row
+from starsieve.broker.simulate.encoding import Row
 from starsieve.broker.simulate.observed import FID_G, FID_I, FID_R, FLUX_MAG, ObservedStar, to_mag
 from starsieve.broker.simulate.stamps import stamp
 from starsieve.features.photometry import EXPOSURE_S, MAG_PER_RELATIVE_FLUX
@@ -90,9 +90,13 @@ class PacketWriter:
         self._history_end = 0
         self._templates: dict[int, bytes] = {}
 
-    def pid(self, index: int) -> int:
-        """ZTF's number of the image that exposure `index` of the star is in."""
+    def image(self, index: int) -> int:
+        """ZTF's number (pid) of the image that exposure `index` of the star is in."""
         return int(self._pids[index])
+
+    def alert_id(self, index: int, in_image: int) -> int:
+        """The candid of an exposure's alert, before which its image has so many others."""
+        return self.image(index) * 10**6 + 10**4 + in_image
 
     def packet(self, index: int, candid: int) -> bytes:
         """The packet that exposure `index` issues, as an Avro container."""
@@ -125,7 +129,7 @@ class PacketWriter:
     def _image(self, index: int) -> Row:
         """What is known of an exposure whether the star was detected or not."""
         star, jd, fid = self._star, float(self._star.jd[index]), int(self._star.fid[index])
-        pid = self.pid(index)
+        pid = self.image(index)
         day = datetime.fromtimestamp((jd - _UNIX_EPOCH_JD) * 86400, UTC)
         fraction = int((jd + 0.5) % 1 * 1e6)
         ccd, quadrant = divmod(star.rcid, 4)
@@ -235,7 +239,7 @@ class PacketWriter:
         flux, reference = float(star.flux[index]) * scale, float(star.reference[index]) * scale
         if fid not in self._templates:
             self._templates[fid] = stamp(reference, self._rng)
-        name = f"candid{candid}_pid{self.pid(index)}_targ"
+        name = f"candid{candid}_pid{self.image(index)}_targ"
         return {
             "cutoutScience": {"fileName": f"{name}_sci.fits.gz", "stampData": stamp(flux, self._rng)},
             "cutoutTemplate": {"fileName": f"candid{candid}_ref.fits.gz", "stampData": self._templates[fid]},

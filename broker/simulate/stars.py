@@ -42,22 +42,29 @@ class InventedStar:
     phase: float
     shape: Shape
 
-    def magnitude(self, mjd: Array, is_g: NDArray[np.bool_]) -> Array:
-        """Magnitudes in g (where `is_g`) or r at barycentric times (TDB, MJD), shape (n,)."""
-        base = self.mag + np.where(is_g, self.colour, 0.0)
+    def magnitude(self, mjd: Array, place: Array) -> Array:
+        """Magnitudes at barycentric times (TDB, MJD), shape (n,).
+
+        place: of each epoch's band on a scale that is 0 in r and 1 in g; amplitudes do not grow beyond g.
+        """
+        base = self.mag + self.colour * place
         if self.period is None:
             return base
-        amplitude = self.amplitude * np.where(is_g, self.g_over_r, 1.0)
+        amplitude = self.amplitude * self.g_over_r ** np.minimum(place, 1.0)
         return base + amplitude * self.shape((mjd / self.period + self.phase) % 1.0)
 
 
-def draw_star(rng: np.random.Generator) -> InventedStar:
-    """A star of a random kind, 13.5 to 18.5 mag in r: unsaturated, and well above ZTF's limit of 20.5."""
+#: Of invented stars in r: unsaturated, and well above ZTF's limit of 20.5.
+MAGNITUDES = (13.5, 18.5)
+
+
+def draw_star(rng: np.random.Generator, magnitudes: tuple[float, float] = MAGNITUDES) -> InventedStar:
+    """A star of a random kind, in r within `magnitudes`."""
     kinds = list(KINDS)
     label = kinds[rng.choice(len(kinds), p=[KINDS[name].share for name in kinds])]
     kind = KINDS[label]
     shape = kind.draw_shape(rng)
-    mag, phase = rng.uniform(13.5, 18.5), rng.uniform()
+    mag, phase = rng.uniform(*magnitudes), rng.uniform()
     colour, amplitude = rng.uniform(*kind.colours), rng.uniform(*kind.amplitudes)
     period = None if label == CONSTANT else float(np.exp(rng.uniform(*np.log(kind.periods))))
     return InventedStar(label, period, mag, colour, amplitude, kind.g_over_r, phase, shape)

@@ -22,16 +22,24 @@ from starsieve.broker.kafka.messages import incoming
 from starsieve.broker.outcomes import top_class
 from starsieve.broker.outputs.message import CLASSIFIED
 from starsieve.broker.settings import KafkaSettings, RedisSettings, Settings
-from starsieve.broker.simulate import ObservedStar, SimulatedAlert
+from starsieve.broker.simulate import SimulatedAlert, Star
 from starsieve.broker.tools.embedded import ERRORS_ONLY, embedded_kafka, embedded_redis
 from starsieve.broker.tools.tail import LiveTable
 from starsieve.broker.warmup import warm_up
 from starsieve.models.serving import registry
 
-TOPIC = "ztf_demo_programid1"
-NIGHTS = 60
-# The in-process Kafka keeps 5 MB a partition, some 66 packets, and a run of them may go to one: no more may wait.
-MAX_IN_FLIGHT = 60
+
+@dataclass(frozen=True)
+class Show:
+    """What is shown of a survey: alerts of so many nights, with what they are sent to."""
+
+    topic: str
+    nights: int
+    #: The in-process Kafka keeps 5 MB a partition, and a run of packets may go to one: no more may wait.
+    max_in_flight: int
+
+
+SHOWS = {"ztf": Show("ztf_demo_programid1", 60, 60), "lsst": Show("lsst-alerts-v11", 30, 25)}
 PATIENCE_S = 60.0
 _CALL_S = 10.0
 # The in-process Kafka answers a fetch only when its time is up. No word of librdkafka's below an error.
@@ -83,34 +91,36 @@ class Summary:
         return table
 
 
-def run(objects: int, seed: int, console: Console) -> Summary:
+def run(survey: str, objects: int, seed: int, console: Console) -> Summary:
     """Runs the demo to its end; a worker that stalls or dies leaves the summary incomplete.
 
     Raises:
-        models.ModelError: there is no network for ZTF.
+        models.ModelError: no network of the survey comes with starsieve.
     """
+    show, classes = SHOWS[survey], registry.load(survey).classes
     with console.status("Compiling the features, once on a machine; then the cache serves"):
         warm_up()
-    stars = simulate.invent(objects, NIGHTS, seed)
+    stars = simulate.invented(survey, objects, show.nights, seed)
     summary, view = Summary(), LiveTable()
     progress = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     task = progress.add_task("alerts", total=simulate.count_alerts(stars))
-    with _servers_and_worker() as (kafka, thread), Live(console=console, refresh_per_second=4) as live:
+    with _servers_and_worker(survey) as (kafka, thread), Live(console=console, refresh_per_second=4) as live:
         start = time.monotonic()
-        for message in _exchange(simulate.alerts(stars), kafka, summary, thread):
+        for message in _exchange(simulate.alerts(stars), show.max_in_flight, kafka, summary, thread):
             _count(message, kafka, summary, view)
             progress.update(task, completed=summary.outcomes)
             live.update(Group(view.render(), progress))
         summary.seconds = round(time.monotonic() - start, 3)
-    _judge(summary, stars, registry.load("ztf").classes)
+    _judge(summary, stars, classes)
     return summary
 
 
 @contextmanager
-def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
+def _servers_and_worker(survey: str) -> Iterator[tuple[KafkaSettings, threading.Thread]]:
     with embedded_kafka() as address, embedded_redis() as redis:
         settings = Settings(
-            survey="ztf",  # all of them given, so that the environment has no say
+            survey=survey,  # all of them given, so that the environment has no say
+            surveys={},
             min_epochs=None,
             output_format="starsieve",
             networks=None,
@@ -118,7 +128,7 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
             metrics_port=0,
             kafka=KafkaSettings(
                 bootstrap_servers=address,
-                topics=[TOPIC],
+                topics=[SHOWS[survey].topic],
                 options={name: SecretStr(value) for name, value in _OPTIONS.items()},
             ),
             redis=RedisSettings(url=SecretStr(redis)),
@@ -135,18 +145,22 @@ def _servers_and_worker() -> Iterator[tuple[KafkaSettings, threading.Thread]]:
 
 
 def _exchange(
-    alerts: Iterator[SimulatedAlert], kafka: KafkaSettings, summary: Summary, thread: threading.Thread
+    alerts: Iterator[SimulatedAlert],
+    max_in_flight: int,
+    kafka: KafkaSettings,
+    summary: Summary,
+    thread: threading.Thread,
 ) -> Iterator[Message]:
     """Sends alerts as fast as they are answered, and yields the answers."""
     more, last = True, time.monotonic()
     with Producer({**kafka.connection, "linger.ms": 5}) as producer, _reader(kafka) as answers:
         while (more or not summary.complete) and thread.is_alive() and time.monotonic() - last < PATIENCE_S:
-            while more and summary.alerts - summary.outcomes < MAX_IN_FLIGHT:
+            while more and summary.alerts - summary.outcomes < max_in_flight:
                 alert = next(alerts, None)
                 if alert is None:
                     more = False
                 else:
-                    producer.produce(TOPIC, alert.packet)
+                    producer.produce(kafka.topics[0], alert.packet)
                     summary.alerts += 1
             producer.poll(0)
             message = answers.poll(0.1)
@@ -189,7 +203,7 @@ def _count(message: Message, kafka: KafkaSettings, summary: Summary, view: LiveT
         summary.not_classified[outcome["reason"]] += 1
 
 
-def _judge(summary: Summary, stars: Sequence[ObservedStar], classes: Container[str]) -> None:
+def _judge(summary: Summary, stars: Sequence[Star], classes: Container[str]) -> None:
     """Compares with the truth, for stars of a class that the network knows."""
     truth = {star.object_id: star.label for star in stars if star.label in classes}
     found = {object_id: name for object_id, name in summary.classes.items() if object_id in truth}

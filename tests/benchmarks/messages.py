@@ -1,6 +1,7 @@
 """Bytes a message in each format: python -m tests.benchmarks.messages"""
 
 from collections import defaultdict
+from functools import partial
 
 import cramjam
 import redis
@@ -44,7 +45,7 @@ def main() -> None:
 def _published(name: str, messages: list[Incoming]) -> list[Outgoing]:
     drift = Drift(Window(redis.Redis(), "ztf"))  # that counts, and is never asked to send
     settings = Settings(output_format=name)
-    pipeline = Pipeline(settings, Dictionary(), registry.load("ztf"), lambda call: call(), drift)
+    pipeline = Pipeline(settings, Dictionary(), partial(registry.load, "ztf"), lambda call: call(), drift)
     batches = [messages[at : at + BATCH] for at in range(0, len(messages), BATCH)]
     return [answer for batch in batches for answer in pipeline.answer(batch, 1_700_000_000_000)]
 

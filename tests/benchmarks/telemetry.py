@@ -11,14 +11,12 @@ ALERTS, BATCHES = 500, 200
 def main() -> None:
     """Prints microseconds of processor time an alert, in batches of 500."""
     done = Batch(
-        survey="ztf",
-        alerts=ALERTS,
         messages={"ztf_20260101_programid1": ALERTS},
         published_ms=[1_000 * (n % 30) + 1 for n in range(ALERTS)],
         ingested_ms=30_000,
         committed_ms=30_500,
-        outcomes={("CLASSIFIED", ""): ALERTS - 100, ("NOT_CLASSIFIED", "too_few_epochs"): 100},
-        classes={f"class{n}": (ALERTS - 100) // 20 for n in range(20)},
+        outcomes={("ztf", "CLASSIFIED", ""): ALERTS - 100, ("ztf", "NOT_CLASSIFIED", "too_few_epochs"): 100},
+        classes={("ztf", f"class{n}"): (ALERTS - 100) // 20 for n in range(20)},
     )
     begin = time.process_time()
     for _ in range(BATCHES):

@@ -51,7 +51,7 @@ def test_a_band_needs_the_epochs_of_the_network_or_more(
     """Twenty is what a worker was started with, before the network was activated."""
     settings = Settings(min_epochs=setting)
     drift = Drift(Window(redis.Redis(), "ztf"))  # that counts, and is never asked to send
-    pipeline = Pipeline(settings, Dictionary(), classifier, lambda call: call(), drift)
+    pipeline = Pipeline(settings, Dictionary(), lambda: classifier, lambda call: call(), drift)
     messages = [Incoming("alerts", 0, n, None, None, packet, []) for n, packet in enumerate(star(1, alerts=58))]
     values = [answer.value for message in messages for answer in pipeline.answer([message], 0)]
     answers: list[dict[str, Any]] = [next(iter(fastavro.reader(io.BytesIO(value)))) for value in values]

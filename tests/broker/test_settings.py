@@ -30,7 +30,7 @@ def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monke
         ('[redis]\nurl = "http://x"', "redis.url", "redis://"),
         ("[kafka]\nbatch_size = 0", "kafka.batch_size", "0"),
         ("[kafka]\nbatchsize = 10", "kafka.batchsize", "not permitted"),
-        ('surveys = "ztf"', "surveys", "not permitted"),
+        ('survays = "ztf"', "survays", "not permitted"),
         ('[kafka]\ntopics = ["^star"]\noutput_topic = "starsieve"', "topics", "^star"),
         ("min_epochs = ", "starsieve.toml", "TOML"),
         ('[kafka]\ntopics = ["^ztf_["]', "topics", "^ztf_["),
@@ -59,6 +59,83 @@ def test_a_wrong_setting_is_named_with_what_it_got(tmp_path: Path, toml: str, na
         load(file)
     assert named in str(error.value)
     assert got in str(error.value)
+
+
+BOTH = """
+min_epochs = 30
+min_reliability = 0.6
+[kafka]
+group = "both"
+output_topic = "common"
+[surveys.ztf]
+topics = ["^ztf_"]
+[surveys.lsst]
+topics = ["lsst-alerts-v11", "^lsst-alerts-v10"]
+output_topic = "rubin"
+output_format = "fastdb"
+min_epochs = 40
+min_epochs_together = 60
+min_reliability = 0.0
+"""
+
+
+def test_each_of_several_surveys_has_what_is_its_own_and_else_what_all_have(tmp_path: Path) -> None:
+    (file := tmp_path / "starsieve.toml").write_text(BOTH)
+    ztf, lsst = load(file, kafka={"bootstrap_servers": "kafka:1"}).each
+    assert (ztf.survey, ztf.min_epochs, ztf.min_epochs_together, ztf.min_reliability) == ("ztf", 30, 0, 0.6)
+    assert (lsst.survey, lsst.min_epochs, lsst.min_epochs_together, lsst.min_reliability) == ("lsst", 40, 60, 0.0)
+    assert (ztf.kafka.topics, ztf.kafka.output_topic) == (["^ztf_"], "common")
+    assert (lsst.kafka.topics, lsst.kafka.output_topic) == (["lsst-alerts-v11", "^lsst-alerts-v10"], "rubin")
+    assert (ztf.output_format, lsst.output_format) == ("starsieve", "fastdb")
+    for each in (ztf, lsst):
+        assert (each.kafka.group, each.kafka.bootstrap_servers, each.each) == ("both", "kafka:1", [each])
+
+
+def test_a_survey_that_is_named_is_taken_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file := tmp_path / "starsieve.toml").write_text(BOTH)
+    with pytest.raises(SettingsError, match="choose one of ztf, lsst"):
+        _ = load(file).one
+    assert load(file, survey="lsst").one.kafka.output_topic == "rubin"
+    monkeypatch.setenv("STARSIEVE_SURVEY", "ztf")
+    assert [each.survey for each in load(file).each] == ["ztf"]
+    assert load(None).one.survey == "ztf"
+
+
+def test_several_surveys_may_be_told_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STARSIEVE_SURVEYS", '{"ztf": {"topics": ["a"]}, "lsst": {"topics": ["b"]}}')
+    assert [(each.survey, each.kafka.topics) for each in load(None).each] == [("ztf", ["a"]), ("lsst", ["b"])]
+
+
+@pytest.mark.parametrize(
+    ("ztf", "lsst", "more", "told"),
+    [
+        ('topics = ["a"]', 'topics = ["b", "a"]', "", "'a' is of ztf and of lsst"),
+        ('topics = ["^a"]', 'topics = ["^a"]', "", "'^a' is of ztf and of lsst"),
+        ('topics = ["^ztf"]', 'topics = ["ztf_1"]', "", "'ztf_1' is of ztf and of lsst"),
+        ('topics = ["ztf_1"]', 'topics = ["^ztf"]', "", "'ztf_1' is of ztf and of lsst"),
+        ('topics = ["a"]', "", "", "surveys.lsst.topics: Field required"),
+        ("topics = []", 'topics = ["b"]', "", "surveys.ztf.topics"),
+        ('topics = ["a"]', 'topics = ["b"]\nmin_epochs = 2', "", "surveys.lsst.min_epochs"),
+        ('topics = ["a"]', 'topics = ["b"]\ngroup = "x"', "", "surveys.lsst.group: Extra inputs"),
+        ('topics = ["a"]\noutput_topic = "b"', 'topics = ["b"]', "", "'b' includes 'b', which starsieve writes to"),
+        ('topics = ["a"]', 'topics = ["^star"]', "", "'starsieve_classifications', which starsieve writes to"),
+        ('topics = ["a"]', 'topics = ["b"]\noutput_topic = "starsieve_dead_letters"', "", "is the output_topic, too"),
+        ('topics = ["a"]', 'topics = ["b"]', 'topics = ["c"]', "kafka.topics: each of `surveys` has its own"),
+    ],
+)
+def test_surveys_that_cannot_be_told_apart_are_refused(
+    tmp_path: Path, ztf: str, lsst: str, more: str, told: str
+) -> None:
+    (file := tmp_path / "starsieve.toml").write_text(f"[kafka]\n{more}\n[surveys.ztf]\n{ztf}\n[surveys.lsst]\n{lsst}")
+    with pytest.raises(SettingsError) as error:
+        load(file)
+    assert told in str(error.value)
+
+
+def test_a_survey_that_is_none_of_several_is_refused(tmp_path: Path) -> None:
+    (file := tmp_path / "starsieve.toml").write_text(BOTH)
+    with pytest.raises(SettingsError, match="survey: 'mysky' is none of `surveys`: ztf, lsst"):
+        load(file, survey="mysky")
 
 
 def test_a_variable_that_is_not_json_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,16 +22,17 @@ def value(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
+IN_LSST = ("lsst", "CLASSIFIED", "")
+
+
 def a_batch(**changed: object) -> Batch:
     usual: dict[str, object] = {
-        "survey": "ztf",
-        "alerts": 3,
         "messages": {"night": 4},
         "published_ms": [1_000, 2_000, 9_000],
         "ingested_ms": 9_500,
         "committed_ms": 10_000,
-        "outcomes": {("CLASSIFIED", ""): 2, ("NOT_CLASSIFIED", "too_few_epochs"): 1},
-        "classes": {"RRAB": 2},
+        "outcomes": {("ztf", "CLASSIFIED", ""): 1, ("ztf", "NOT_CLASSIFIED", "too_few_epochs"): 1, IN_LSST: 1},
+        "classes": {("ztf", "RRAB"): 1, ("lsst", "RRAB"): 1},
         "dead_letters": {"corrupt": 1},
     }
     return Batch(**{**usual, **changed})  # type: ignore[arg-type]
@@ -39,11 +40,14 @@ def a_batch(**changed: object) -> Batch:
 
 def test_a_batch_is_counted_by_what_became_of_it() -> None:
     counted = [
-        ("starsieve_alerts_total", {"survey": "ztf"}, 3),
+        ("starsieve_alerts_total", {"survey": "ztf"}, 2),
+        ("starsieve_alerts_total", {"survey": "lsst"}, 1),
         ("starsieve_messages_total", {"topic": "night"}, 4),
-        ("starsieve_outcomes_total", {"survey": "ztf", "status": "CLASSIFIED", "reason": ""}, 2),
+        ("starsieve_outcomes_total", {"survey": "ztf", "status": "CLASSIFIED", "reason": ""}, 1),
+        ("starsieve_outcomes_total", {"survey": "lsst", "status": "CLASSIFIED", "reason": ""}, 1),
         ("starsieve_outcomes_total", {"survey": "ztf", "status": "NOT_CLASSIFIED", "reason": "too_few_epochs"}, 1),
-        ("starsieve_classes_total", {"survey": "ztf", "class": "RRAB"}, 2),
+        ("starsieve_classes_total", {"survey": "ztf", "class": "RRAB"}, 1),
+        ("starsieve_classes_total", {"survey": "lsst", "class": "RRAB"}, 1),
         ("starsieve_dead_letters_total", {"reason": "corrupt"}, 1),
         ("starsieve_skipped_messages_total", {"reason": "own"}, 5),
         ("starsieve_transactions_total", {"result": "committed"}, 1),

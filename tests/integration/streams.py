@@ -37,6 +37,7 @@ class Stream:
         self.kafka = kafka
         self.redis = redis
         self.alerts = topics.create_topic(kafka, partitions=partitions, prefix="alerts")
+        self.read = [self.alerts]
         self.begin_pass()
 
     def begin_pass(self) -> None:
@@ -56,8 +57,8 @@ class Stream:
             }
         )
 
-    def worker(self, name: str, **settings: str) -> Process:
-        """A running `starsieve run`; settings as in the environment, without the prefix."""
+    def worker(self, name: str, **settings: str | None) -> Process:
+        """A running `starsieve run`; settings as in the environment, without the prefix; None: not set."""
         told = {
             "worker": name,
             "redis__url": self.redis,
@@ -71,7 +72,7 @@ class Stream:
             "kafka__batch_size": "5",  # many transactions, to be hit in the middle of one
             **settings,
         }
-        environment = os.environ | {f"STARSIEVE_{key.upper()}": value for key, value in told.items()}
+        environment = os.environ | {f"STARSIEVE_{key.upper()}": value for key, value in told.items() if value}
         folder = self.folder / f"{self.group}-{name}"
         folder.mkdir()
         worker = Process([sys.executable, "-m", "starsieve.broker.cli", "run"], folder, environment)
@@ -103,15 +104,16 @@ class Stream:
             feeding.join()
 
     def inputs(self) -> dict[str, bytes]:
-        """Every message of the topic of alerts, by topic:partition:offset."""
-        messages = topics.read_committed(self.kafka, self.alerts)
+        """Every message of the topics of alerts, by topic:partition:offset."""
+        messages = chain.from_iterable(topics.read_committed(self.kafka, topic) for topic in self.read)
         return {f"{each.topic()}:{each.partition()}:{each.offset()}": each.value() or b"" for each in messages}
 
     def progress(self) -> int:
         """How many alerts are dealt with: their offsets are committed."""
-        numbers = self._offsets.list_topics(self.alerts, TIMEOUT).topics[self.alerts].partitions
+        known = self._offsets.list_topics(timeout=TIMEOUT).topics
+        parts = [TopicPartition(topic, number) for topic in self.read for number in known[topic].partitions]
         try:
-            positions = self._offsets.committed([TopicPartition(self.alerts, number) for number in numbers], TIMEOUT)
+            positions = self._offsets.committed(parts, TIMEOUT)
         except KafkaException:  # a Kafka that has just started is still looking for the group's coordinator
             return 0
         return sum(max(position.offset, 0) for position in positions)
@@ -141,9 +143,9 @@ class Stream:
             worker.send(signal.SIGTERM)
         assert [worker.wait(TIMEOUT) for worker in running] == [0] * len(running)
 
-    def answers(self) -> list[dict[str, Any]]:
-        """What was published, decoded."""
-        messages = topics.read_committed(self.kafka, self.outcomes)
+    def answers(self, topic: str | None = None) -> list[dict[str, Any]]:
+        """What was published, decoded; to the topic of outcomes, or another."""
+        messages = topics.read_committed(self.kafka, topic or self.outcomes)
         readers: list[Any] = [fastavro.reader(io.BytesIO(message.value() or b"")) for message in messages]
         return [record for reader in readers for record in reader]
 

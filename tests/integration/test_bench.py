@@ -1,11 +1,13 @@
 """`starsieve bench stream` on real servers: it counts exactly and leaves nothing behind."""
 
 import json
+from pathlib import Path
 
 import redis
 from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_commands import starsieve
+from tests.models.made_networks import lend
 
 SMALL = ("--objects", "60", "--epochs", "60", "--days", "80", "--alerts", "60", "--json")
 FIGURES = {
@@ -14,16 +16,16 @@ FIGURES = {
 }
 
 
-def bench(kafka: str, redis_url: str, *arguments: str) -> dict[str, object]:
+def bench(kafka: str, redis_url: str, *arguments: str, **environment: str) -> dict[str, object]:
     servers = ("--bootstrap-servers", kafka, "--redis", redis_url)
-    done = starsieve("bench", "stream", *servers, *SMALL, *arguments)
+    done = starsieve("bench", "stream", *servers, *arguments, **environment)
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found
 
 
 def test_every_alert_has_its_outcome_and_nothing_stays(kafka: str, redis_url: str) -> None:
-    found = bench(kafka, redis_url, "--workers", "2")
+    found = bench(kafka, redis_url, *SMALL, "--workers", "2")
     assert found.keys() >= FIGURES
     assert found["alerts"] == found["outcomes"] == 60
     assert found["doubled"] == found["dead_letters"] == 0
@@ -32,6 +34,20 @@ def test_every_alert_has_its_outcome_and_nothing_stays(kafka: str, redis_url: st
         assert client.dbsize() == 0
     topics = AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=10).topics
     assert not [name for name in topics if name.startswith("starsieve_bench")]
+
+
+def test_rubins_alerts_are_of_objects_that_the_store_knows(kafka: str, redis_url: str, tmp_path: Path) -> None:
+    networks = lend("lsst", tmp_path)
+    plan = ("--pattern", "rubin", "--objects", "60", "--alerts", "60", "--json")
+    found = bench(kafka, redis_url, *plan, STARSIEVE_NETWORKS=networks)
+    assert found["survey"] == "lsst"
+    assert found["alerts"] == found["outcomes"] == 60
+    assert found["doubled"] == found["dead_letters"] == 0
+    assert 40 < float(str(found["epochs_median"])) < 120
+    assert int(str(found["packet_bytes"])) > 130_000
+    told = starsieve("bench", "stream", "-b", kafka, "--redis", redis_url, "--survey", "lsst", "--days", "100")
+    assert told.returncode == 2
+    assert "--days does not apply" in told.stderr
 
 
 def test_a_database_that_is_in_use_is_left_alone(kafka: str, redis_url: str) -> None:

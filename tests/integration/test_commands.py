@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from starsieve.broker import simulate
 from starsieve.broker.cli import app
+from starsieve.models.serving import registry
 from tests.integration.conftest import MakeStream
 from tests.integration.packets import night
 
@@ -102,9 +104,10 @@ def test_replay_run_tail(kafka: str, redis_url: str, make_stream: MakeStream, tm
     assert "not classified" in table.stdout
 
 
-def test_demo() -> None:
+@pytest.mark.parametrize("survey", [each for each in simulate.SURVEYS if each in registry.surveys()])
+def test_demo(survey: str) -> None:
     """The one place where librdkafka's mock cluster is used: it is what the demo runs on."""
-    result = starsieve("demo", "--objects", "40", "--json")
+    result = starsieve("demo", "--survey", survey, "--objects", "40", "--json")
     assert result.returncode == 0, result.stderr
     summary = json.loads(result.stdout.splitlines()[-1])
     assert summary["alerts"] > 0

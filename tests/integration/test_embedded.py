@@ -44,11 +44,13 @@ def test_two_embedded_kafkas_are_apart() -> None:
         assert "alerts" not in AdminClient({"bootstrap.servers": other}).list_topics(timeout=5).topics
 
 
-def test_all_that_waits_in_the_demo_fits_into_one_partition() -> None:
+@pytest.mark.parametrize("survey", demo.SHOWS)
+def test_all_that_waits_in_the_demo_fits_into_one_partition(survey: str) -> None:
     """Messages without a key come in runs, and a worker that starts slowly reads none of the first."""
-    packets = [alert.packet for alert in simulate.alerts(simulate.invent(40, demo.NIGHTS, seed=1))]
-    largest = sorted(packets, key=len)[-demo.MAX_IN_FLIGHT :]
-    assert len(largest) == demo.MAX_IN_FLIGHT
+    show = demo.SHOWS[survey]
+    packets = [alert.packet for alert in simulate.alerts(simulate.invented(survey, 40, show.nights, seed=1))]
+    largest = sorted(packets, key=len)[-show.max_in_flight :]
+    assert len(largest) == show.max_in_flight
     with embedded_kafka() as address:
         with Producer({"bootstrap.servers": address}) as producer:
             for packet in largest:

@@ -11,13 +11,12 @@ from starsieve.broker.store import LightCurves
 from starsieve.broker.surveys import Alert
 from starsieve.broker.surveys.lsst_rows import FORM, ROW
 from starsieve.broker.surveys.packets import decode
-from starsieve.models.serving.networks import Networks
 from tests.broker.surveys.lsst_packets import container, frame, record, schema, source, star
 from tests.integration.conftest import MakeStream
 from tests.integration.processes import eventually
 from tests.integration.servers import free_port
 from tests.integration.streams import TIMEOUT, Stream
-from tests.models.made_networks import make, spoil
+from tests.models.made_networks import lend
 from tests.schema_registries import registry
 
 pytestmark = pytest.mark.kafka
@@ -25,16 +24,7 @@ pytestmark = pytest.mark.kafka
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder in which a network of that name is active: ZTF's, as there is none of Rubin's yet."""
-    folder = tmp_path_factory.mktemp("networks")
-    made = folder / "made"
-    make(made, name="borrowed")
-    spoil(made, lambda card: card.update(survey="lsst"))
-    kept = Networks(str(folder / "kept"))
-    (folder / "kept").mkdir()
-    added = kept.add(made)
-    kept.activate("lsst", added.version)
-    return str(folder / "kept")
+    return lend("lsst", tmp_path_factory.mktemp("networks"))
 
 
 def packets(data_dir: Path) -> dict[str, bytes]:
@@ -50,6 +40,14 @@ def stored(address: str, object_id: str) -> np.ndarray:
     with redis.Redis.from_url(address) as client:
         rows: np.ndarray = LightCurves(client, "lsst", time_to_live_s=1, form=FORM).read([object_id])[object_id].epochs
     return rows
+
+
+def assert_stored(address: str, alerts: list[Alert]) -> None:
+    """The store has all that these alerts have brought, and nothing else."""
+    for object_id in {alert.object_id for alert in alerts if alert.reason is None}:
+        brought = [alert.epochs for alert in alerts if alert.object_id == object_id]
+        rows, _ = FORM.merge_into(np.empty(0, ROW), brought)
+        assert stored(address, object_id).tobytes() == rows.tobytes()
 
 
 def outcomes(stream: Stream) -> Counter[tuple[str, str | None]]:
@@ -81,10 +79,7 @@ def test_all_packets_at_hand(
         answer = by_id[alert.alert_id]
         assert answer["objectId"] == alert.object_id
         assert alert.dropped.items() <= answer["dropped"].items()
-    for object_id in {alert.object_id for alert in alerts if alert.reason is None}:
-        brought = [alert.epochs for alert in alerts if alert.object_id == object_id]
-        rows, _ = FORM.merge_into(np.empty(0, ROW), brought)
-        assert stored(redis_url, object_id).tobytes() == rows.tobytes()
+    assert_stored(redis_url, alerts)
 
 
 def test_outcomes_and_store_are_the_same_after_a_second_pass(

@@ -25,11 +25,23 @@ def test_simulated_alerts_arrive_unchanged_and_without_a_key(kafka):
     settings = KafkaSettings(bootstrap_servers=kafka)
     alerts = list(simulate.alerts(simulate.invent(objects=20, nights=20, seed=1)))
     assert create_topics(settings, topic) == {}
-    sent = replay.send(((str(alert.candid), alert.packet) for alert in alerts), settings, topic)
+    sent = replay.send(((str(alert.alert_id), alert.packet) for alert in alerts), settings, topic)
     assert (sent.delivered, sent.failed.count, sent.refusal) == (len(alerts), 0, "")
     messages = topics.read_committed(kafka, topic)
     assert sorted(message.value() for message in messages) == sorted(alert.packet for alert in alerts)
     assert {message.key() for message in messages} == {None}
+
+
+def test_rubins_frames_go_from_a_folder_to_a_topic(kafka, tmp_path):
+    made = starsieve("simulate", "--survey", "lsst", "--objects", "10", "--nights", "10", "-o", tmp_path / "night")
+    assert made.returncode == 0, made.stderr
+    topic = "replay_frames"
+    sent = starsieve("replay", tmp_path / "night", "-t", topic, "-b", kafka)
+    assert sent.returncode == 0, sent.stderr
+    packets = sorted(file.read_bytes() for file in (tmp_path / "night").iterdir())
+    assert sorted(message.value() for message in topics.read_committed(kafka, topic)) == packets
+    assert len(packets) > 5
+    assert {packet[:5] for packet in packets} == {b"\x00\x00\x00\x04\x4d"}, "1101"
 
 
 def test_containers_larger_than_kafkas_default_are_taken(kafka):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from starsieve.models.synthesis.epochs import Floats
 from starsieve.models.synthesis.signals.folded import PHASES
@@ -90,6 +89,8 @@ def _shrink(projection: Floats, noise: float) -> Floats:
 
 def eclipse_shape(mjd: Floats, mag: Floats, magerr: Floats, period: float) -> Shape | None:
     """Two dips near half a period apart on a slowly varying base; None if the deeper one is not covered by points."""
+    from scipy.optimize import least_squares  # noqa: PLC0415 - what simulates alerts has no SciPy
+
     if len(mag) < MIN_POINTS:
         return None
     x = (mjd / period) % 1.0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from starsieve.broker.kafka.topics import compiled, includes, select
+from starsieve.broker.kafka.topics import compiled, contested, includes, select
 
 OWN = ("starsieve_classifications", "starsieve_dead_letters")
 
@@ -15,6 +15,12 @@ def test_names_and_patterns_select_what_is_there() -> None:
 
 def test_what_matches_nothing_is_told() -> None:
     assert select(["^atlas", "absent", "lsst"], {"lsst"}, OWN) == ({"lsst"}, ["^atlas", "absent"])
+
+
+def test_topics_that_two_surveys_mean_are_told() -> None:
+    present = {"alerts_a", "alerts_b", "night", "other"}
+    assert contested([["^alerts", "night"], ["^.*_a$", "night"], ["absent"]], present) == ["alerts_a", "night"]
+    assert contested([["^alerts", "^.*_a$"]], present) == [], "of one survey"
 
 
 def test_our_own_topics_are_never_selected() -> None:

@@ -94,7 +94,7 @@ def test_packets_are_uncompressed_containers_of_a_realistic_size(stream):
 def test_the_stream_is_in_time_order_and_candids_are_unique(stream):
     times = [alert.jd for alert in stream]
     assert times == sorted(times)
-    assert len({alert.candid for alert in stream}) == len(stream)
+    assert len({alert.alert_id for alert in stream}) == len(stream)
 
 
 def test_there_is_an_alert_where_and_only_where_the_difference_exceeds_five_sigma(stars, stream, records):
@@ -113,8 +113,8 @@ def test_candidates_are_sane(stars, stream, records):
     assert {record["candidate"]["isdiffpos"] for record in records} == {"t", "f"}
     for alert, record in zip(stream, records, strict=True):
         candidate, star = record["candidate"], alert.star
-        assert record["candid"] == candidate["candid"] == alert.candid
-        assert alert.candid // 10**6 == candidate["pid"]
+        assert record["candid"] == candidate["candid"] == alert.alert_id
+        assert alert.alert_id // 10**6 == candidate["pid"]
         assert candidate["fid"] in {FID_G, FID_R}
         assert 0 <= candidate["rb"] <= 1
         assert 0 <= candidate["drb"] <= 1
@@ -163,7 +163,7 @@ def test_cutouts_are_gzipped_fits_images_of_the_star(stream, records):
         (image,) = fits.open(io.BytesIO(gzip.decompress(cutout["stampData"])))
         assert image.data.shape == (63, 63)
         assert np.unravel_index(np.abs(image.data).argmax(), image.data.shape) == (31, 31)
-        assert str(stream[brightest].candid) in cutout["fileName"]
+        assert str(stream[brightest].alert_id) in cutout["fileName"]
 
 
 def test_decoded_light_curves_are_the_simulated_ones(stars, stream):
@@ -244,7 +244,7 @@ def test_object_ids_look_like_ztfs_and_are_the_stars_own():
 
 
 def test_files_hold_packets_and_truth(stars, stream, tmp_path):
-    few = [(str(alert.candid), alert.packet) for alert in stream[:5]]
+    few = [(str(alert.alert_id), alert.packet) for alert in stream[:5]]
     assert simulate.write_packets(few, tmp_path / "packets") == 5
     assert {file.stem: file.read_bytes() for file in (tmp_path / "packets").iterdir()} == dict(few)
     simulate.write_truth(stars, tmp_path / "truth.jsonl")

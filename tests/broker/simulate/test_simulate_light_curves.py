@@ -1,7 +1,6 @@
 """A stream simulated from real light curves: they come back from the packets as far as alerts carry them."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,16 +8,16 @@ import pytest
 from pyarrow import parquet
 
 from starsieve.broker import simulate
-from starsieve.broker.simulate.observed import FID_G, FID_R, barycentric_middle, to_flux, to_mag
+from starsieve.broker.simulate.observed import FID_G, FID_R, barycentric_middle, to_mag
 from starsieve.features.tools.folder import UnreadableFolderError
 from starsieve.models.data.splits import held_out
-from tests.broker.simulate.simulated import decoded
+from tests.broker.simulate.simulated import catalogue, decoded, singles
 
 
 def test_real_light_curves_come_back_as_far_as_alerts_carry_them(tmp_path):
     mjd = 55000 + np.arange(40) * 2.0
     mag = np.where(np.arange(40) % 2, 15.0, 16.0) + 0.001 * np.arange(40)
-    folder = _catalogue(tmp_path, {"star 1": ("V", mjd, mag, np.full(40, 0.02))})
+    folder = catalogue(tmp_path, {"star 1": ("V", mjd, mag, np.full(40, 0.02))})
     (star,) = simulate.read_light_curves(folder, 10, seed=1)
     assert (star.name, star.label, star.period) == (f"{folder.name} star 1", "EW", 0.5)
     epochs = decoded(list(simulate.alerts([star])))[star.object_id]
@@ -31,7 +30,7 @@ def test_epochs_in_a_gap_of_more_than_thirty_days_are_in_no_packet(tmp_path):
     mjd = np.r_[55000 + np.arange(20), 55100 + np.arange(20)].astype(float)
     mag = np.full(40, 15.0)
     mag[-1] = 14.0
-    folder = _catalogue(tmp_path, {"a": ("r", mjd, mag, np.full(40, 0.02))})
+    folder = catalogue(tmp_path, {"a": ("r", mjd, mag, np.full(40, 0.02))})
     stream = list(simulate.alerts(simulate.read_light_curves(folder, 1, seed=1)))
     assert len(stream) == 1
     (epochs,) = decoded(stream).values()
@@ -42,7 +41,7 @@ def test_quoted_errors_shrink_to_the_scatter_of_visits_minutes_apart(tmp_path):
     rng = np.random.default_rng(4)
     mjd = np.repeat(55000 + np.arange(100) * 5.0, 4) + np.tile(np.arange(4) * 0.005, 100)
     mag = 16 + rng.normal(0, 0.03, 400)
-    folder = _catalogue(tmp_path, {"often": ("V", mjd, mag, np.full(400, 0.1)), "once": ("V", *_singles(), 0.1)})
+    folder = catalogue(tmp_path, {"often": ("V", mjd, mag, np.full(400, 0.1)), "once": ("V", *singles(), 0.1)})
     stars = {star.name.split()[-1]: star for star in simulate.read_light_curves(folder, 2, seed=1)}
     relative_error = {name: np.median(1.0857 * star.flux_error / star.flux) for name, star in stars.items()}
     assert relative_error["often"] == pytest.approx(0.03, rel=0.15)
@@ -50,8 +49,8 @@ def test_quoted_errors_shrink_to_the_scatter_of_visits_minutes_apart(tmp_path):
 
 
 def test_bands_become_filters_and_each_has_its_own_reference(tmp_path):
-    mjd, mag = _singles()
-    folder = _catalogue(tmp_path, {"two": ("g", mjd, mag, 0.05)}, {"two": ("R", mjd + 0.02, mag - 1, 0.05)})
+    mjd, mag = singles()
+    folder = catalogue(tmp_path, {"two": ("g", mjd, mag, 0.05)}, {"two": ("R", mjd + 0.02, mag - 1, 0.05)})
     (star,) = simulate.read_light_curves(folder, 1, seed=1)
     for fid, median in ((FID_G, np.median(mag)), (FID_R, np.median(mag - 1))):
         assert to_mag(star.reference[star.fid == fid])[0] == pytest.approx(median, abs=0.02)
@@ -59,8 +58,8 @@ def test_bands_become_filters_and_each_has_its_own_reference(tmp_path):
 
 
 def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_path):
-    curves = {f"star {number}": ("V", *_singles(), 0.05) for number in range(60)}
-    folder = _catalogue(tmp_path, curves)
+    curves = {f"star {number}": ("V", *singles(), 0.05) for number in range(60)}
+    folder = catalogue(tmp_path, curves)
     drawn = [star.name for star in simulate.read_light_curves(folder, 20, seed=1)]
     assert drawn == [star.name for star in simulate.read_light_curves(folder, 20, seed=1)]
     assert drawn != [star.name for star in simulate.read_light_curves(folder, 20, seed=2)]
@@ -80,11 +79,11 @@ def test_a_draw_is_the_seeds_and_may_spare_what_networks_were_trained_on(tmp_pat
 )
 def test_light_curves_that_cannot_be_simulated_are_refused_with_a_reason(tmp_path, curve, message):
     with pytest.raises(UnreadableFolderError, match=message):
-        simulate.read_light_curves(_catalogue(tmp_path, {"a": curve}), 1, seed=1)
+        simulate.read_light_curves(catalogue(tmp_path, {"a": curve}), 1, seed=1)
 
 
 def test_stars_without_a_position_are_left_out(tmp_path):
-    folder = _catalogue(tmp_path, {"a": ("V", *_singles(), 0.05)})
+    folder = catalogue(tmp_path, {"a": ("V", *singles(), 0.05)})
     table = parquet.read_table(folder / "objects.parquet")
     parquet.write_table(table.set_column(3, "ra", pa.array([None], pa.float64())), folder / "objects.parquet")
     with pytest.raises(UnreadableFolderError, match="no star with a position"):
@@ -101,7 +100,7 @@ def test_real_catalina_stars_go_through(data_dir, tmp_path):
     stars = simulate.read_light_curves(folder, 40, seed=1)
     stream = list(simulate.alerts(stars))
     assert [alert.jd for alert in stream] == sorted(alert.jd for alert in stream)
-    assert len({alert.candid for alert in stream}) == len(stream) > 200
+    assert len({alert.alert_id for alert in stream}) == len(stream) > 200
     for identity, epochs in decoded(stream).items():
         star = next(each for each in stars if each.object_id == identity)
         original = barycentric_middle(star.jd, star.ra, star.dec)
@@ -109,29 +108,6 @@ def test_real_catalina_stars_go_through(data_dir, tmp_path):
         assert epochs["mjd"] == pytest.approx(original[nearest], abs=1e-8)
         assert epochs["mag"] == pytest.approx(to_mag(star.flux[nearest]), abs=2e-4)
         assert set(original[star.alerting()].round(6)) <= set(epochs["mjd"].round(6))
-
-
-def _singles() -> tuple[Any, Any]:
-    mjd = 55000 + np.arange(50) * 3.0
-    return mjd, to_mag(to_flux(np.full(50, 15.5)) * (1 + 0.3 * np.sin(np.arange(50))))
-
-
-def _catalogue(tmp_path: Path, *curves: dict[str, tuple[Any, ...]]) -> Path:
-    """A folder as `read_light_curves` takes it; `curves` are band, mjd, mag, magerr by object id."""
-    folder = tmp_path / "survey"
-    folder.mkdir()
-    names = sorted({name for part in curves for name in part})
-    objects = {"object_id": names, "label": ["EW"] * len(names), "period": [0.5] * len(names)}
-    objects |= {"ra": [40.0] * len(names), "dec": [-10.0] * len(names)}
-    points: dict[str, list[Any]] = {column: [] for column in ("object_id", "band", "mjd", "mag", "magerr")}
-    for part in curves:
-        for name, (band, mjd, mag, magerr) in part.items():
-            columns = ([name] * len(mjd), [band] * len(mjd), mjd, mag, np.broadcast_to(magerr, len(mjd)))
-            for column, values in zip(points.values(), columns, strict=True):
-                column.extend(values)
-    parquet.write_table(pa.table(objects), folder / "objects.parquet")
-    parquet.write_table(pa.table(points), folder / "points.parquet")
-    return folder
 
 
 def _first_stars(source: Path, tmp_path: Path, count: int) -> Path:
