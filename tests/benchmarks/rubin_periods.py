@@ -2,7 +2,9 @@
 
 `python -m tests.benchmarks.rubin_periods [--stars 100] [--peer 40]`: stars of Catalina, ASAS and OGLE-III with known
 periods, seen again in ugrizy at a wide-fast-deep cadence after 3, 12 and 36 months, and at the visits of Data Preview 1
-to its deepest field as they are; totals as the stream makes them.
+to its deepest field as they are; totals as the stream makes them. `known` is the share of stars whose true period is
+found, or explains the epochs better than the one that is: all that a search could find by chi2 with ORDER harmonics
+that the bands share.
 """
 
 import argparse
@@ -12,7 +14,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
+from astropy.timeseries import LombScargleMultiband
 from numpy.typing import NDArray
+from rich.console import Console
 
 from starsieve.features.tools.bench_periods import outcome
 from starsieve.features.tools.folder import read_objects
@@ -36,8 +41,6 @@ SEED = 7
 
 def dp1_exposures(path: Path, _rng: np.random.Generator, n: int) -> Exposures:
     """The visits of DP1 to its deepest field, as they are, for n objects."""
-    import pyarrow.parquet as pq
-
     found = pq.read_table(path).to_pydict()
     visits: dict[float, list[tuple[str, float]]] = {}
     for mjd, ra, dec, band, limit in zip(
@@ -96,8 +99,6 @@ def chi2(mjd: Floats, mag: Floats, magerr: Floats, band: NDArray[np.int64], peri
 
 def peer(mjd: Floats, mag: Floats, magerr: Floats, band: NDArray[np.int64]) -> float:
     """astropy's LombScargleMultiband (VanderPlas & Ivezic 2015), its highest peak between 0.03 d and the baseline."""
-    from astropy.timeseries import LombScargleMultiband
-
     baseline = np.ptp(mjd)
     model = LombScargleMultiband(mjd, mag, band, magerr, nterms_base=1, nterms_band=1)
     frequency = np.arange(1 / baseline, 1 / 0.03, 1 / (5 * baseline))
@@ -115,15 +116,15 @@ def main() -> None:
     list_of_visits = data / "cadence" / "dp1_ccdvisit_subsampled.parquet"
     ways: list[Callable[[np.random.Generator, int], Exposures]] = [partial(dp1_exposures, list_of_visits)]
     ways += [partial(draw_exposures, years=months / 12) for months in (3, 12, 36)]
-    print(
-        "| cadence | class | epochs | exact | within a factor of two | known | astropy, exact of |\n|---|---|---|---|---|---|---|"
-    )
+    console = Console(width=120)
+    console.print("| cadence | class | epochs | exact | within a factor of two | known | astropy, exact of |")
+    console.print("|---" * 7 + "|")
     np.seterr(divide="ignore", invalid="ignore")  # the peer's
     for name, way in zip(CADENCES, ways, strict=True):
         curves = seen(data, told.stars, way)
         _, periods = tables.extract_with_periods(curves, threads=2, min_epochs=MIN_EPOCHS)
         for label in CLASSES:
-            print(f"| {name} | {label} | {_row(curves, periods.days, label, truth, told.peer)} |", flush=True)
+            console.print(f"| {name} | {label} | {_row(curves, periods.days, label, truth, told.peer)} |")
 
 
 def _row(curves: LightCurves, found: Floats, label: str, truth: dict[str, float], n_peer: int) -> str:
@@ -145,7 +146,8 @@ def _row(curves: LightCurves, found: Floats, label: str, truth: dict[str, float]
             asked.append(outcome(peer(mjd, mag, magerr, band), period, baseline) == "exact")
     exact = np.mean([each == "exact" for each in outcomes])
     within = np.mean([each in ("exact", "half", "double") for each in outcomes])
-    return f"{np.median(epochs):.0f} | {exact:.0%} | {within:.0%} | {np.mean(known):.0%} | {np.mean(asked):.0%} of {len(asked)}"
+    rest = f"{np.mean(known):.0%} | {np.mean(asked):.0%} of {len(asked)}"
+    return f"{np.median(epochs):.0f} | {exact:.0%} | {within:.0%} | {rest}"
 
 
 def _fits_better(

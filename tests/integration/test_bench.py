@@ -7,7 +7,6 @@ import redis
 from confluent_kafka.admin import AdminClient
 
 from tests.integration.test_commands import starsieve
-from tests.models.made_networks import lend
 
 SMALL = ("--objects", "60", "--epochs", "60", "--days", "80", "--alerts", "60", "--json")
 FIGURES = {
@@ -36,10 +35,9 @@ def test_every_alert_has_its_outcome_and_nothing_stays(kafka: str, redis_url: st
     assert not [name for name in topics if name.startswith("starsieve_bench")]
 
 
-def test_rubins_alerts_are_of_objects_that_the_store_knows(kafka: str, redis_url: str, tmp_path: Path) -> None:
-    networks = lend("lsst", tmp_path)
+def test_rubins_alerts_are_of_objects_that_the_store_knows(kafka: str, redis_url: str) -> None:
     plan = ("--pattern", "rubin", "--objects", "60", "--alerts", "60", "--json")
-    found = bench(kafka, redis_url, *plan, STARSIEVE_NETWORKS=networks)
+    found = bench(kafka, redis_url, *plan)
     assert found["survey"] == "lsst"
     assert found["alerts"] == found["outcomes"] == 60
     assert found["doubled"] == found["dead_letters"] == 0

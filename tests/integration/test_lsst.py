@@ -16,15 +16,9 @@ from tests.integration.conftest import MakeStream
 from tests.integration.processes import eventually
 from tests.integration.servers import free_port
 from tests.integration.streams import TIMEOUT, Stream
-from tests.models.made_networks import lend
 from tests.schema_registries import registry
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return lend("lsst", tmp_path_factory.mktemp("networks"))
 
 
 def packets(data_dir: Path) -> dict[str, bytes]:
@@ -54,13 +48,11 @@ def outcomes(stream: Stream) -> Counter[tuple[str, str | None]]:
     return Counter((each["status"], each["reason"]) for each in stream.answers())
 
 
-def test_all_packets_at_hand(
-    kafka: str, redis_url: str, make_stream: MakeStream, data_dir: Path, networks: str
-) -> None:
+def test_all_packets_at_hand(kafka: str, redis_url: str, make_stream: MakeStream, data_dir: Path) -> None:
     sent = packets(data_dir)
     stream = make_stream(kafka, redis_url)
     stream.produce(list(sent.values()))
-    stream.worker("reader", survey="lsst", networks=networks)
+    stream.worker("reader", survey="lsst")
     stream.finish(len(sent))
     expected = [each for packet in sent.values() for each in decode(packet, "lsst")]
     alerts = [each for each in expected if isinstance(each, Alert)]
@@ -83,7 +75,7 @@ def test_all_packets_at_hand(
 
 
 def test_outcomes_and_store_are_the_same_after_a_second_pass(
-    kafka: str, redis_url: str, make_stream: MakeStream, networks: str
+    kafka: str, redis_url: str, make_stream: MakeStream
 ) -> None:
     """Frames and containers in turn, five alerts a transaction; packets come in two orders."""
     sources, photometry = star(60, np.random.default_rng(1), amplitude=0.3)
@@ -93,7 +85,7 @@ def test_outcomes_and_store_are_the_same_after_a_second_pass(
     ]
     stream = make_stream(kafka, redis_url)
     stream.produce(sent)
-    stream.worker("first", survey="lsst", networks=networks)
+    stream.worker("first", survey="lsst")
     stream.finish(len(sent))
     first = {each["alertId"]: each for each in stream.answers()}
     object_id = next(iter(first.values()))["objectId"]
@@ -101,7 +93,7 @@ def test_outcomes_and_store_are_the_same_after_a_second_pass(
     assert rows.dtype == ROW
     assert rows.size == 120, "a diaSource and its forced photometry for each exposure"
     stream.begin_pass()
-    stream.worker("second", survey="lsst", networks=networks)
+    stream.worker("second", survey="lsst")
     stream.finish(len(sent))
     second = {each["alertId"]: each for each in stream.answers()}
     assert rows.tobytes() == stored(redis_url, object_id).tobytes()
@@ -112,14 +104,14 @@ def test_outcomes_and_store_are_the_same_after_a_second_pass(
 
 
 def test_a_registry_that_is_away_holds_the_stream_and_costs_no_alert(
-    kafka: str, redis_url: str, make_stream: MakeStream, networks: str
+    kafka: str, redis_url: str, make_stream: MakeStream
 ) -> None:
     newer = [frame(record(source(visit)), 1102, written_with=schema(1101)) for visit in range(4)]
     unknown = frame(record(source(9)), 1103, written_with=schema(1101))
     port = free_port()
     stream = make_stream(kafka, redis_url)
     stream.produce([newer[0]])
-    worker = stream.worker("patient", survey="lsst", networks=networks, schema_registry=f"http://127.0.0.1:{port}")
+    worker = stream.worker("patient", survey="lsst", schema_registry=f"http://127.0.0.1:{port}")
     eventually(lambda: "schema registry" in worker.output(), "the worker waits", TIMEOUT)
     assert stream.progress() == 0
     with registry(port) as server:
@@ -129,9 +121,3 @@ def test_a_registry_that_is_away_holds_the_stream_and_costs_no_alert(
     assert server.asked.count("/schemas/ids/1102") <= 2
     assert outcomes(stream) == {("NOT_CLASSIFIED", "too_few_epochs"): 4}
     assert [headers["reason"] for headers, _ in stream.refused()] == ["unknown_schema"]
-
-
-def test_a_worker_without_a_network_of_the_survey_says_so(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
-    worker = make_stream(kafka, redis_url).worker("bare", survey="lsst")
-    assert worker.wait(60) == 2
-    assert "no network of 'lsst' comes with starsieve" in worker.output()

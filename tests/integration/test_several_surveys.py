@@ -22,12 +22,6 @@ from tests.integration.processes import eventually
 from tests.integration.streams import TIMEOUT, Stream, assert_each_alert_answered_once, assert_stored
 from tests.integration.test_lsst import assert_stored as assert_stored_of_rubin
 from tests.integration.test_lsst import packets as real_packets
-from tests.models.made_networks import lend
-
-
-@pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return lend("lsst", tmp_path_factory.mktemp("networks"))
 
 
 def surveys(stream: Stream, rubin: str, **lsst: Any) -> str:
@@ -46,7 +40,6 @@ def test_one_worker_answers_each_alert_as_its_own_survey(
     make_stream: MakeStream,
     make_topic: MakeTopic,
     data_dir: Path,
-    networks: str,
     common: bool,
 ) -> None:
     """What it says is what a worker of that survey alone says; batches have messages of both."""
@@ -58,7 +51,7 @@ def test_one_worker_answers_each_alert_as_its_own_survey(
     topics.produce(kafka, rubin, of_lsst)
     own = {} if common else {"output_topic": its_outcomes, "min_epochs_together": 10_000}
     told = surveys(stream, rubin, **own)
-    stream.worker("both", surveys=told, kafka__topics=None, networks=networks, kafka__batch_size="50")
+    stream.worker("both", surveys=told, kafka__topics=None, kafka__batch_size="50")
     stream.finish(len(of_ztf) + len(of_lsst))
     answers = [*stream.answers(), *stream.answers(its_outcomes)]
     decoded = [
@@ -75,14 +68,14 @@ def test_one_worker_answers_each_alert_as_its_own_survey(
     assert letters == Counter((survey, each.reason) for survey, each in decoded if not isinstance(each, Alert))
     statuses = Counter((each["survey"], each["classifierName"], each["status"]) for each in answers)
     assert statuses["ztf", "starsieve-ztf", "CLASSIFIED"] > 0
-    assert (statuses["lsst", "borrowed", "CLASSIFIED"] > 0) is common, "10,000 epochs are asked for"
+    assert (statuses["lsst", "starsieve-lsst", "CLASSIFIED"] > 0) is common, "10,000 epochs are asked for"
     assert_stored(redis_url, of_ztf)
     assert_stored_of_rubin(redis_url, [each for survey, each in alerts if survey == "lsst"])
 
 
 @pytest.mark.kafka
 def test_a_worker_that_is_killed_leaves_both_surveys_answered_once(
-    kafka: str, redis_url: str, make_stream: MakeStream, make_topic: MakeTopic, networks: str
+    kafka: str, redis_url: str, make_stream: MakeStream, make_topic: MakeTopic
 ) -> None:
     sources, photometry = star(60, np.random.default_rng(1), amplitude=0.3)
     of_lsst = [frame(record(now, sources[max(0, n - 5) : n], photometry[: n + 1])) for n, now in enumerate(sources)]
@@ -91,7 +84,7 @@ def test_a_worker_that_is_killed_leaves_both_surveys_answered_once(
     stream.read.append(rubin := make_topic(prefix="rubin"))
     stream.produce(of_ztf)
     topics.produce(kafka, rubin, of_lsst)
-    told = {"surveys": surveys(stream, rubin), "kafka__topics": None, "networks": networks}
+    told = {"surveys": surveys(stream, rubin), "kafka__topics": None}
     first = stream.worker("first", **told)
     stream.wait_for(20)
     first.kill()
@@ -103,11 +96,11 @@ def test_a_worker_that_is_killed_leaves_both_surveys_answered_once(
 
 @pytest.mark.kafka
 def test_a_topic_of_two_surveys_is_refused_at_start_and_told(
-    kafka: str, redis_url: str, make_stream: MakeStream, make_topic: MakeTopic, networks: str
+    kafka: str, redis_url: str, make_stream: MakeStream, make_topic: MakeTopic
 ) -> None:
     stream = make_stream(kafka, redis_url)
     told = json.dumps({"ztf": {"topics": [f"^{stream.alerts}"]}, "lsst": {"topics": [f"^{stream.alerts[:-1]}"]}})
-    process = stream.worker("both", surveys=told, kafka__topics=None, networks=networks)
+    process = stream.worker("both", surveys=told, kafka__topics=None)
     assert process.wait(60) == 2
     assert f"{stream.alerts}: of more than one of `surveys`" in process.output()
 

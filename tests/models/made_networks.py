@@ -11,7 +11,6 @@ from typing import Any
 from starsieve.models.serving import registry
 from starsieve.models.serving.card import CARD
 from starsieve.models.serving.classifier import NETWORK
-from starsieve.models.serving.networks import Networks
 from starsieve.models.training import self_test
 
 Card = dict[str, Any]
@@ -28,17 +27,6 @@ def make(folder: Path, *, sharpness: float = 1.0, name: str = "mine") -> str:
 
     spoil(folder, change)
     return self_test.record(folder).version
-
-
-def lend(survey: str, folder: Path) -> str:
-    """A folder of networks in which the shipped one of ZTF is that of another survey, and active."""
-    made, kept = folder / "made", folder / "kept"
-    make(made, name="borrowed")
-    spoil(made, lambda card: card.update(survey=survey))
-    kept.mkdir()
-    networks = Networks(str(kept))
-    networks.activate(survey, networks.add(made).version)
-    return str(kept)
 
 
 def spoil(folder: Path, change: Callable[[Card], Any]) -> None:
