@@ -257,32 +257,22 @@ def redrive(
         config,
         kafka={"bootstrap_servers": bootstrap_servers, "dead_letter_topic": dead_letter_topic, "group": group},
     )
-    from starsieve.broker.signals import stop_on_signals  # noqa: PLC0415
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
-    from starsieve.broker.tools import redrive as redriving  # noqa: PLC0415
+    from starsieve.broker.tools import redrive_command  # noqa: PLC0415
+    from starsieve.broker.tools.redrive import Selection  # noqa: PLC0415
     from starsieve.broker.tools.times import moment  # noqa: PLC0415
 
-    configure_logs(settings.log_format, "error")
-    selection = redriving.Selection(
+    configure_logs(settings.log_format, "critical")  # what the publisher says of workers is not for a redrive
+    selection = Selection(
         frozenset(reason or ()),
         moment("--since", since) if since else None,
         moment("--until", until) if until else None,
         limit,
     )
-    if save is not None:
-        check_folder(save)
     if list_ or save is not None:
-        tally = redriving.survey(settings.kafka, selection, _say, save)
-        if save is not None:
-            n_saved = tally.counts.total() - tally.of(redriving.Fate.NOTICE)
-            typer.echo(f"{n_saved:,} packets in {save}", err=True)
-        if list_:
-            Console().print(tally.as_table())
-        return
-    tally = redriving.redrive(settings.kafka, selection, _say, stop_on_signals())
-    typer.echo(f"{tally.of(redriving.Fate.LEFT):,} dead letters put back", err=True)
-    for sentence in tally.left_out(limit):
-        _say(sentence)
+        redrive_command.show(settings.kafka, selection, as_table=list_, save=save)
+    else:
+        redrive_command.put_back(settings.kafka, selection)
 
 
 @app.command()
