@@ -91,7 +91,7 @@ def tail(
     output_topic: OutputTopic = None,
     json: Annotated[bool, typer.Option("--json", help="A line of JSON for each message.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table to write at the end: .csv or .parquet.")
+        Path | None, typer.Option("--output", "-o", help="Table to write at the end: .csv, .parquet or .ecsv.")
     ] = None,
     latest: Annotated[bool, typer.Option("--latest", help="Of each object only the newest: a row an object.")] = False,
     from_beginning: Annotated[bool, typer.Option(help="Everything that the topic holds.")] = False,
@@ -125,10 +125,14 @@ def tail(
 
     if output is not None:
         outcome_table.check(output)
+    try:
+        wanted = client.Wanted(object_ or (), class_ or (), min_probability, min_period, max_period)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     subscriber = client.Subscriber(
         settings.kafka,
         since="beginning" if from_beginning else "now" if since is None else moment("--since", since),
-        wanted=client.Wanted(object_ or (), class_ or (), min_probability, min_period, max_period),
+        wanted=wanted,
         count=count,
         idle_s=idle,
         say=_say,
@@ -199,7 +203,7 @@ def backfill(
     ] = None,
     classify: Annotated[bool, typer.Option("--classify", help="Answer each alert, when all are stored.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table of the answers: .csv or .parquet.")
+        Path | None, typer.Option("--output", "-o", help="Table of the answers: .csv, .parquet or .ecsv.")
     ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="As many as there are cores without.", show_default=False)
@@ -210,8 +214,9 @@ def backfill(
 
     Example: [bold]starsieve backfill nights/ --redis redis://localhost:6379/0 --classify -o outcomes.parquet[/bold]
 
-    Example: [bold]starsieve backfill ztf_dr24/ --objects objects.csv --radius 1.5[/bold], whose table is made by
-    [bold]starsieve tail --from-beginning --latest --idle 5 -o objects.csv[/bold]
+    Example: [bold]starsieve backfill ztf_dr24/ --objects objects.csv --radius 1.5[/bold]
+
+    The table of objects: [bold]starsieve tail --from-beginning --latest --idle 5 -o objects.csv[/bold]
     """
     if output is not None and not classify:
         raise UsageError("--output needs --classify: without, nothing is answered")

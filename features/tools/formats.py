@@ -55,6 +55,8 @@ def opened(path: Path) -> Iterator[_Table]:
     import pyarrow as pa  # noqa: PLC0415 (an extra)
 
     kind = kind_of(path)
+    if not path.exists():
+        raise UnreadableFolderError(f"there is no file {path}")
     if kind is None:
         raise UnreadableFolderError(f"{path} is no table that can be read: {KNOWN}")
     try:
