@@ -91,7 +91,7 @@ def tail(
     output_topic: OutputTopic = None,
     json: Annotated[bool, typer.Option("--json", help="A line of JSON for each message.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table to write at the end: .csv or .parquet.")
+        Path | None, typer.Option("--output", "-o", help="Table to write at the end: .csv, .parquet or .ecsv.")
     ] = None,
     latest: Annotated[bool, typer.Option("--latest", help="Of each object only the newest: a row an object.")] = False,
     from_beginning: Annotated[bool, typer.Option(help="Everything that the topic holds.")] = False,
@@ -125,10 +125,14 @@ def tail(
 
     if output is not None:
         outcome_table.check(output)
+    try:
+        wanted = client.Wanted(object_ or (), class_ or (), min_probability, min_period, max_period)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
     subscriber = client.Subscriber(
         settings.kafka,
         since="beginning" if from_beginning else "now" if since is None else moment("--since", since),
-        wanted=client.Wanted(object_ or (), class_ or (), min_probability, min_period, max_period),
+        wanted=wanted,
         count=count,
         idle_s=idle,
         say=_say,
@@ -199,7 +203,7 @@ def backfill(
     ] = None,
     classify: Annotated[bool, typer.Option("--classify", help="Answer each alert, when all are stored.")] = False,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Table of the answers: .csv or .parquet.")
+        Path | None, typer.Option("--output", "-o", help="Table of the answers: .csv, .parquet or .ecsv.")
     ] = None,
     processes: Annotated[
         int | None, typer.Option(min=1, help="As many as there are cores without.", show_default=False)
@@ -210,8 +214,9 @@ def backfill(
 
     Example: [bold]starsieve backfill nights/ --redis redis://localhost:6379/0 --classify -o outcomes.parquet[/bold]
 
-    Example: [bold]starsieve backfill ztf_dr24/ --objects objects.csv --radius 1.5[/bold], whose table is made by
-    [bold]starsieve tail --from-beginning --latest --idle 5 -o objects.csv[/bold]
+    Example: [bold]starsieve backfill ztf_dr24/ --objects objects.csv --radius 1.5[/bold]
+
+    The table of objects: [bold]starsieve tail --from-beginning --latest --idle 5 -o objects.csv[/bold]
     """
     if output is not None and not classify:
         raise UsageError("--output needs --classify: without, nothing is answered")
@@ -257,32 +262,22 @@ def redrive(
         config,
         kafka={"bootstrap_servers": bootstrap_servers, "dead_letter_topic": dead_letter_topic, "group": group},
     )
-    from starsieve.broker.signals import stop_on_signals  # noqa: PLC0415
     from starsieve.broker.telemetry import configure_logs  # noqa: PLC0415
-    from starsieve.broker.tools import redrive as redriving  # noqa: PLC0415
+    from starsieve.broker.tools import redrive_command  # noqa: PLC0415
+    from starsieve.broker.tools.redrive import Selection  # noqa: PLC0415
     from starsieve.broker.tools.times import moment  # noqa: PLC0415
 
-    configure_logs(settings.log_format, "error")
-    selection = redriving.Selection(
+    configure_logs(settings.log_format, "critical")  # what the publisher says of workers is not for a redrive
+    selection = Selection(
         frozenset(reason or ()),
         moment("--since", since) if since else None,
         moment("--until", until) if until else None,
         limit,
     )
-    if save is not None:
-        check_folder(save)
     if list_ or save is not None:
-        tally = redriving.survey(settings.kafka, selection, _say, save)
-        if save is not None:
-            n_saved = tally.counts.total() - tally.of(redriving.Fate.NOTICE)
-            typer.echo(f"{n_saved:,} packets in {save}", err=True)
-        if list_:
-            Console().print(tally.as_table())
-        return
-    tally = redriving.redrive(settings.kafka, selection, _say, stop_on_signals())
-    typer.echo(f"{tally.of(redriving.Fate.LEFT):,} dead letters put back", err=True)
-    for sentence in tally.left_out(limit):
-        _say(sentence)
+        redrive_command.show(settings.kafka, selection, as_table=list_, save=save)
+    else:
+        redrive_command.put_back(settings.kafka, selection)
 
 
 @app.command()

@@ -46,7 +46,8 @@ class Subscriber:
         count: ends after so many.
         idle_s: ends when all that there is has been read, and then nothing has come for so many seconds; without, it
             waits for ever, also for the topic.
-        say: is told once what goes wrong and may pass, and of the first message that is not starsieve's.
+        say: is told once what goes wrong and may pass, what of `wanted` looks mistyped, and of the first message that
+            is not starsieve's.
         stop: ends the iteration, within a second, once it is set.
 
     Raises:
@@ -79,6 +80,8 @@ class Subscriber:
         self.foreign = 0
 
     def __enter__(self) -> Self:
+        for doubt in self._wanted.doubts():
+            self._say(doubt)
         connect(self._kafka, CONNECT_S)
         self._heard = Complaints(self._say, ignored={KafkaError.GROUP_AUTHORIZATION_FAILED})
         self._consumer = Consumer(

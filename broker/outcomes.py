@@ -11,7 +11,7 @@ from starsieve.broker.kafka.messages import Incoming
 from starsieve.broker.outputs import DECODERS, single_object
 from starsieve.broker.outputs.message import CLASSIFIED, NOT_CLASSIFIED
 from starsieve.broker.surveys import AlertError
-from starsieve.models.serving.taxonomy import ELASTICC
+from starsieve.models.serving.taxonomy import ELASTICC, spelling
 
 T = TypeVar("T")
 
@@ -130,6 +130,7 @@ class Wanted:
 
     Raises:
         TypeError: one name is given where several are meant; its letters would be taken for names.
+        ValueError: no outcome could meet them all.
     """
 
     objects: Collection[str] = ()
@@ -141,6 +142,16 @@ class Wanted:
     def __post_init__(self) -> None:
         if isinstance(self.objects, str) or isinstance(self.classes, str):
             raise TypeError('objects and classes are collections of names: {"RRAB"}')
+        if self.min_probability is not None and not 0 <= self.min_probability <= 1:
+            raise ValueError(f"min_probability is between 0 and 1, not {self.min_probability:g}")
+        lowest, highest = self.min_period or 0.0, self.max_period
+        if not lowest >= 0 or (highest is not None and not highest >= lowest):
+            raise ValueError(f"no period is from min_period = {lowest:g} up to max_period = {highest} days")
+
+    def doubts(self) -> list[str]:
+        """What may be mistyped, in sentences: a network of one's own may have a class that differs in capitals."""
+        meant = {name: spelling(name) for name in self.classes}
+        return [f"class {name}: is {known} meant? Capitals matter" for name, known in meant.items() if known != name]
 
     def includes(self, outcome: Outcome) -> bool:
         """Whether the outcome is wanted."""

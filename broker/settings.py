@@ -1,5 +1,6 @@
 """All settings, typed: from a TOML file, the environment (STARSIEVE_KAFKA__GROUP=...) and the command line."""
 
+import re
 import socket
 from collections.abc import Sequence
 from itertools import combinations, product
@@ -34,13 +35,21 @@ def _as_text(value: Any) -> Any:
     return str(value).lower() if isinstance(value, bool) else str(value) if isinstance(value, (int, float)) else value
 
 
+def _is_name(topic: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9._-]{1,249}", topic) or topic in {".", ".."}:
+        raise ValueError("Kafka has no such topic: names have at most 249 of the characters a-z, A-Z, 0-9, ., _ and -")
+    return topic
+
+
 def _is_topic(wanted: str) -> str:
     if is_pattern(wanted):
         compiled(wanted)
-    return wanted
+        return wanted
+    return _is_name(wanted)
 
 
 Text = Annotated[str, Field(min_length=1)]
+TopicName = Annotated[Text, AfterValidator(_is_name)]
 Topic = Annotated[Text, AfterValidator(_is_topic)]
 Secret = Annotated[SecretStr, BeforeValidator(_as_text)]
 
@@ -83,8 +92,8 @@ class KafkaSettings(BaseModel):
     #: Names, or patterns of Python's `re` that start with ^.
     topics: list[Topic] = Field([r"^ztf_[0-9]{8}_programid[123]$"], min_length=1)
     group: Text = "starsieve"
-    output_topic: Text = "starsieve_classifications"
-    dead_letter_topic: Text = "starsieve_dead_letters"
+    output_topic: TopicName = "starsieve_classifications"
+    dead_letter_topic: TopicName = "starsieve_dead_letters"
     batch_size: int = Field(500, ge=1, le=100_000)  # messages a transaction, at most
     options: dict[str, Secret] = {}  # any librdkafka option of clients, e.g. security.protocol, but for a few
 

@@ -203,15 +203,18 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
 
 
 def report(summary: Summary, *, as_json: bool) -> None:
-    """Says what was done. Raises CommandError where something could not be read."""
+    """Says what was done. Raises CommandError where something could not be read, or nothing used."""
     tally = summary.tally
-    typer.echo(f"{tally.alerts:,} alerts and light curves, {tally.new_epochs:,} epochs that were not stored", err=True)
+    typer.echo(f"{tally.alerts:,} alerts and light curves, {tally.new_epochs:,} new epochs stored", err=True)
     for reason, example in tally.examples.items():
         tell(f"{tally.dead_letters[reason]:,} {reason}, for example {example}")
     if as_json:
         typer.echo(summary.as_json())
     if unread := tally.dead_letters[UNREADABLE]:
         raise CommandError(f"{unread:,} files or members of archives could not be read")
+    if not tally.alerts:
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in tally.dead_letters.most_common())
+        raise CommandError(f"nothing could be used: {counts or 'there are no packets and no light curves'}")
 
 
 def default_processes() -> int:

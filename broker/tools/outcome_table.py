@@ -1,4 +1,4 @@
-"""Outcomes as a table: a row an outcome, as CSV or Parquet."""
+"""Outcomes as a table: a row an outcome, as CSV, Parquet or ECSV."""
 
 import csv
 import json
@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from starsieve.broker.outcomes import Outcome
-from starsieve.features.tools.commands import check_file, need, replacing
-from starsieve.features.tools.errors import UsageError
+from starsieve.features.tools.commands import check_file, replacing
+from starsieve.features.tools.outputs import check_table, written
 
-SUFFIXES = (".csv", ".parquet")
 _ROWS_AT_ONCE = 10_000
 # Name, Arrow's type, and where it is.
 COLUMNS: list[tuple[str, str, Callable[[Outcome], Any]]] = [
@@ -37,18 +36,19 @@ COLUMNS: list[tuple[str, str, Callable[[Outcome], Any]]] = [
 
 def check(path: Path) -> None:
     """Makes sure before the work that such a file can be written. Raises UsageError, ModuleNotFoundError."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"{path}: a table ends in {' or '.join(SUFFIXES)}")
-    if path.suffix.lower() == ".parquet":
-        need("pyarrow")
-    check_file(path)
+    if path.suffix.lower() == ".csv":  # which needs no extra
+        check_file(path)
+    else:
+        check_table(path)
 
 
 def write(outcomes: Iterable[Outcome], path: Path) -> int:
     """Writes the file, whole or not at all, and gives the number of rows. Times are of ISO 8601; periods in days."""
     rows = ([_value(get, outcome) for _, _, get in COLUMNS] for outcome in outcomes)
+    if path.suffix.lower() != ".csv":
+        return _write_arrow(rows, path)
     with replacing(path) as unfinished:
-        return (_write_csv if path.suffix.lower() == ".csv" else _write_parquet)(rows, unfinished)
+        return _write_csv(rows, unfinished)
 
 
 def _value(get: Callable[[Outcome], Any], outcome: Outcome) -> Any:
@@ -66,17 +66,16 @@ def _write_csv(rows: Iterator[list[Any]], path: Path) -> int:
     return n_rows
 
 
-def _write_parquet(rows: Iterator[list[Any]], path: Path) -> int:
+def _write_arrow(rows: Iterator[list[Any]], path: Path) -> int:
     import pyarrow as pa  # noqa: PLC0415 - the `archive` extra: CSV does without
-    from pyarrow import parquet  # noqa: PLC0415
 
     schema = pa.schema([(name, pa.type_for_alias(kind)) for name, kind, _ in COLUMNS])
     n_rows = 0
-    with parquet.ParquetWriter(path, schema) as writer:
+    with written(path, schema) as write_table:
         while some := list(islice(rows, _ROWS_AT_ONCE)):
             columns = [
                 pa.array(column, kind) for column, kind in zip(zip(*some, strict=True), schema.types, strict=True)
             ]
-            writer.write_table(pa.table(columns, schema=schema))
+            write_table(pa.table(columns, schema=schema))
             n_rows += len(some)
     return n_rows

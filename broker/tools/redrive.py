@@ -9,23 +9,27 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
 from rich.table import Table
 
 from starsieve.broker.dead_letters import DeadLetter
-from starsieve.broker.kafka.clients import create_topics
+from starsieve.broker.kafka.clients import LibrdkafkaLog
 from starsieve.broker.kafka.connection import CONNECT_S, Complaints, connect, reason_of, refuses, served
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Outgoing, incoming
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
 from starsieve.broker.ledger import ANY, MOST_BYTES, Ledger, Span
 from starsieve.broker.settings import KafkaSettings
 from starsieve.features.tools.commands import replacing
-from starsieve.features.tools.errors import CommandError
+from starsieve.features.tools.errors import CommandError, UsageError
 
 _POLL_S = 0.5
 _CALL_S = 10.0
 _MAX_BATCH_BYTES = 32 * 2**20
 _NAME = "redrive"  # of the group and the transactional id, after the workers' group
+_LONGEST_TOPIC = 150  # characters of it in a file's name, which may have 255; what follows makes the name unique
+_NAMED = 5  # topics that are told by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,19 @@ class Selection:
         reasons: all if empty.
         since: the first time of a letter, and `until` the first that is too late.
         limit: letters of messages that were put back so many times are given up.
+
+    Raises:
+        UsageError: no letter can be meant.
     """
 
     reasons: frozenset[str] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 3
+
+    def __post_init__(self) -> None:
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise UsageError(f"no letter can be both from {self.since} on (--since) and before {self.until} (--until)")
 
     def is_in_time(self, timestamp_ms: int | None) -> bool:
         """Whether a letter of that time is meant; one without a time only where times do not matter."""
@@ -61,6 +72,7 @@ class Fate(StrEnum):
     LEFT = "to put back"
     DONE = "put back before"
     GIVEN_UP = "given up"
+    HELD = "held"
     NOTICE = "without packet"
 
 
@@ -70,11 +82,16 @@ class Tally:
 
     counts: Counter[tuple[str, Fate]] = field(default_factory=Counter)
     times: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the first and the last by reason, ms
+    held: Counter[str] = field(default_factory=Counter)  # by the topic that cannot be written to
     foreign: int = 0
+    saved: int = 0
+    reasons: set[str] = field(default_factory=set)  # of all letters, also those that are not meant
 
     def add(self, letter: DeadLetter, fate: Fate) -> None:
         """Counts one letter."""
         self.counts[letter.reason, fate] += 1
+        if fate is Fate.HELD:
+            self.held[letter.topic] += 1
         if (time := letter.letter.timestamp_ms) is not None:
             first, last = self.times.get(letter.reason, (time, time))
             self.times[letter.reason] = min(first, time), max(last, time)
@@ -100,9 +117,26 @@ class Tally:
             f"were put back before: the group {_NAME}'s offsets say so": self.of(Fate.DONE),
             f"were given up: put back {limit} times already (--limit)": self.of(Fate.GIVEN_UP),
             "cannot be put back: they hold no packet, only where it was (`too_large`)": self.of(Fate.NOTICE),
-            "are not starsieve's, or of a version before 0.2": self.foreign,
         }
-        return [f"{count:,} {sentence}" for sentence, count in sentences.items() if count]
+        told = [f"{count:,} {sentence}" for sentence, count in sentences.items() if count]
+        return [*told, *self.set_aside()]
+
+    def set_aside(self) -> list[str]:
+        """What no redrive puts back as things are, in sentences."""
+        held = [topic for topic, _ in self.held.most_common()]
+        told = [f"{self.held[topic]:,} stay where they are: {topic} is absent or not ours to write" for topic in held]
+        if len(held) > _NAMED:
+            n_others = sum(self.held[topic] for topic in held[_NAMED:])
+            told[_NAMED:] = [f"{n_others:,} stay where they are, for {len(held) - _NAMED:,} more such topics"]
+        foreign = f"{self.foreign:,} are not starsieve's, or of a version before 0.2"
+        return told + [foreign] * (self.foreign > 0)
+
+    def unmet(self, reasons: frozenset[str]) -> str:
+        """Which of the reasons no letter has, in a sentence; empty where each has one."""
+        found = {reason for reason, _ in self.counts}
+        absent = sorted(reasons - found)
+        there = ", ".join(sorted(self.reasons)) or "none at all"
+        return f"no letter is left of {', '.join(absent)}; left are: {there}" if absent else ""
 
 
 def _when(time_ms: int) -> str:
@@ -115,6 +149,7 @@ class Letters:
     Raises:
         ConnectionFailed: Kafka is away, or refuses.
         CommandError: the topic or the group cannot be read.
+        UsageError: there is no such topic.
     """
 
     def __init__(
@@ -134,6 +169,7 @@ class Letters:
             }
         )
         self.tally = Tally()
+        self._open = OpenTopics(kafka)
         self._ledgers: dict[int, Ledger] = {}
         self._next: dict[int, int] = {}  # offsets, by partition
         self._ends: dict[int, int] = {}  # of the partitions that are not yet read
@@ -171,7 +207,10 @@ class Letters:
     def _look(self) -> None:
         topic = self._kafka.dead_letter_topic
         found = self.consumer.list_topics(topic, timeout=_CALL_S).topics[topic]
-        if found.error is not None and found.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        if found.error is not None and found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            where = f"at {self._kafka.bootstrap_servers}: is --dead-letter-topic the workers' own?"
+            raise UsageError(f"there is no topic {topic!r} {where}")
+        if found.error is not None:
             raise KafkaException(found.error)
         self._first: dict[int, int] = {}
         for part in found.partitions:
@@ -220,30 +259,70 @@ class Letters:
         letter = DeadLetter.read(read)
         if letter is None or letter.topic in (self._kafka.dead_letter_topic, self._kafka.output_topic):
             self.tally.foreign += 1
-        elif not self._selection.reasons or letter.reason in self._selection.reasons:
-            fate = self._fate(letter)
-            self.tally.add(letter, fate)
-            yield letter, fate
+        else:
+            self.tally.reasons.add(letter.reason)
+            if not self._selection.reasons or letter.reason in self._selection.reasons:
+                fate = self._fate(letter)
+                self.tally.add(letter, fate)
+                yield letter, fate
         for span in self._selection.done(start, offset + 1):
-            self._ledgers[part].add(span)
+            self._ledgers[part].add(span, but=self._open.closed)
 
     def _fate(self, letter: DeadLetter) -> Fate:
+        ledger = self._ledgers[letter.letter.partition]
         if not letter.has_packet:
             return Fate.NOTICE
-        if self._ledgers[letter.letter.partition].has(letter.reason, letter.redrives, letter.letter.offset):
+        if ledger.has(letter.reason, letter.redrives, letter.letter.offset, letter.topic):
             return Fate.DONE
-        return Fate.LEFT if letter.redrives < self._selection.limit else Fate.GIVEN_UP
+        if letter.redrives >= self._selection.limit:
+            return Fate.GIVEN_UP
+        if letter.topic in self._open:
+            return Fate.LEFT
+        ledger.hold(letter.topic)
+        return Fate.HELD
+
+
+class OpenTopics:
+    """The topics that there are and that this user may write to; none is created: anybody may forge a letter's topic.
+
+    `closed` has those that were asked for in vain.
+    """
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._admin = AdminClient({**kafka.connection, "log_level": 2}, logger=LibrdkafkaLog())
+        self._present = set(self._admin.list_topics(timeout=_CALL_S).topics)
+        self._known: set[str] = set()
+        self.closed: set[str] = set()
+
+    def __contains__(self, topic: str) -> bool:
+        if topic not in self._known | self.closed:
+            (self._known if self._may_write(topic) else self.closed).add(topic)
+        return topic in self._known
+
+    def _may_write(self, topic: str) -> bool:
+        if topic not in self._present:
+            return False
+        told = self._admin.describe_topics(TopicCollection([topic]), include_authorized_operations=True)
+        try:
+            rights = told[topic].result(_CALL_S).authorized_operations
+        except KafkaException as error:
+            if refuses(error.args[0]) or error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return False
+            raise
+        return not rights or AclOperation.WRITE in rights  # a Kafka that does not tell is tried
 
 
 def survey(kafka: KafkaSettings, selection: Selection, say: Callable[[str], None], save: Path | None = None) -> Tally:
-    """What there is; writes the packets into the folder `save`, each named by where its message was read."""
+    """What there is; writes the packets into the folder `save`, named by where message and letter were read."""
     connect(kafka, CONNECT_S)
     with _told(kafka), closing(Letters(kafka, selection, say, threading.Event())) as letters:
         for letter, _ in letters:
             if save is not None and letter.has_packet:
-                name = f"{letter.topic}-{letter.partition}-{letter.offset}.avro"
-                with replacing(save / name) as unfinished:
+                where = f"{letter.topic[:_LONGEST_TOPIC]}-{letter.partition}-{letter.offset}"
+                of_letter = f"letter-{letter.letter.partition}-{letter.letter.offset}"
+                with replacing(save / f"{where}-{of_letter}.avro") as unfinished:
                     unfinished.write_bytes(letter.letter.value)
+                letters.tally.saved += 1
         return letters.tally
 
 
@@ -261,14 +340,12 @@ def redrive(kafka: KafkaSettings, selection: Selection, say: Callable[[str], Non
         Publisher(kafka, _NAME, stop) as publisher,
         closing(Letters(kafka, selection, say, stop)) as letters,
     ):
-        topics: set[str] = set()
         batch: list[Outgoing] = []
         n_bytes, done = 0, 0
 
         def publish() -> None:
             nonlocal n_bytes, done
             if batch:
-                _make_sure_of(kafka, topics, {each.topic for each in batch})
                 _publish(publisher, batch, letters)
                 done += len(batch)
             batch.clear()
@@ -302,10 +379,3 @@ def _publish(publisher: Publisher, batch: list[Outgoing], letters: Letters) -> N
         raise CommandError(f"raise max.message.bytes of that topic and redrive again: {error}") from error
     except PublishError as error:
         raise CommandError(f"broken off: {error}; redrive again, no letter is lost or doubled") from error
-
-
-def _make_sure_of(kafka: KafkaSettings, known: set[str], topics: set[str]) -> None:
-    """Of the topics: a nightly one may be gone meanwhile."""
-    for topic, error in create_topics(kafka, *sorted(topics - known)).items():
-        raise CommandError(f"the topic {topic} is absent and cannot be created: {reason_of(error)}")
-    known |= topics

@@ -24,6 +24,7 @@ NAMES = Columns(("object_id",), optional=("band",))
 EPOCHS = Columns(("object_id",), ("mjd", "mag", "magerr"), ("band",))
 JULIAN = 1e6  # days; as a modified Julian date it would be in the year 4596
 MJD_ZERO = 2_400_000.5  # as a Julian date
+SHORT_JULIAN = 1e3, 1e4  # days: may be Julian dates less 2,450,000; as MJD they would be before 1886
 SHOWN = 3  # examples in a message
 
 
@@ -264,6 +265,8 @@ class Folder:
             raise UnreadableFolderError(f"{self.path} changed while it was read: run again")
         if are_rounded(values["mjd"]):
             self._tell_once("WARNING: Julian dates in single precision are rounded to 6 hours: write times as float64")
+        if np.any((values["mjd"] >= SHORT_JULIAN[0]) & (values["mjd"] < SHORT_JULIAN[1])):
+            self._tell_once("WARNING: times below 10,000 are taken as MJD; if they are HJD - 2,450,000, add 49,999.5")
         values["mjd"], julian = as_mjd(values["mjd"])
         if julian:
             self._tell_once("times are Julian dates: 2,400,000.5 is subtracted from them")

@@ -25,6 +25,7 @@ KNOWN = (
 WHOLE = 2**28  # bytes of a text table that Astropy reads all at once, at some ten times its size
 HEADER = 2**16  # bytes in which the line with the names has to end
 SEPARATORS = ",;\t|"
+SPACES = " "  # any number of them, where there is no other separator
 MISSING = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "n/a", "-", "--", "INDEF"]
 UNITS = {"mjd": "d", "mag": "mag", "magerr": "mag", "period": "d", "ra": "deg", "dec": "deg"}
 
@@ -55,6 +56,8 @@ def opened(path: Path) -> Iterator[_Table]:
     import pyarrow as pa  # noqa: PLC0415 (an extra)
 
     kind = kind_of(path)
+    if not path.exists():
+        raise UnreadableFolderError(f"there is no file {path}")
     if kind is None:
         raise UnreadableFolderError(f"{path} is no table that can be read: {KNOWN}")
     try:
@@ -91,6 +94,8 @@ class _Csv:
         try:
             first = lines[comments].decode() if comments < len(lines) else lines[-1].decode() if lines else ""
             self._separator = max(SEPARATORS, key=first.count)
+            if self._separator not in first and len(first.split()) > 1:
+                self._separator = SPACES
             self.names, self._skipped = self._split(first), comments + 1
             if comments and comments < len(lines) and all(map(_is_number, self.names)):  # the names are a comment
                 self.names = self._split(lines[comments - 1].decode().lstrip("# "))
@@ -104,6 +109,8 @@ class _Csv:
         return pa.input_stream(str(self._path), compression="detect")
 
     def _split(self, line: str) -> list[str]:
+        if self._separator == SPACES:
+            return line.split()
         rows = list(csv.reader([line], delimiter=self._separator, skipinitialspace=True))
         return [name.strip() for name in rows[0]] if rows else []
 
@@ -114,7 +121,7 @@ class _Csv:
         at = {name: str(self.names.index(place)) for name, place in places.items()}
         columns = [str(number) for number in range(len(self.names))]
         reading = arrow_csv.ReadOptions(use_threads=False, skip_rows=self._skipped, column_names=columns)
-        parsing = arrow_csv.ParseOptions(delimiter=self._separator)
+        parsing = arrow_csv.ParseOptions(delimiter="\t" if self._separator == SPACES else self._separator)
         converting = arrow_csv.ConvertOptions(
             include_columns=list(at.values()),
             column_types=dict.fromkeys(at.values(), pa.string()),
@@ -123,7 +130,8 @@ class _Csv:
         )
         with self._stream() as stream:
             try:
-                reader = arrow_csv.open_csv(stream, reading, parsing, converting)
+                source = _Tabbed(stream) if self._separator == SPACES else stream
+                reader = arrow_csv.open_csv(source, reading, parsing, converting)
             except pa.ArrowInvalid as error:
                 if "Empty CSV file" in str(error):
                     return
@@ -154,6 +162,27 @@ class _Csv:
                 f"{self._path}: column {place} should hold numbers, and has {value[:40]!r} in about line "
                 f"{before + row + 1}; a value that is missing is empty or nan"
             ) from None
+
+
+class _Tabbed:
+    """A stream of text, a tab in place of the spaces between words, which Arrow cannot take for one separator."""
+
+    closed = False
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._rest = b""
+
+    def read(self, size: int = HEADER) -> bytes:
+        """Whole lines, of about so many bytes; nothing at the end."""
+        while True:
+            piece: bytes = self._stream.read(max(size // 2, 1))
+            lines, newline, self._rest = (self._rest + piece).rpartition(b"\n")
+            if not piece:
+                lines, newline, self._rest = self._rest, b"", b""
+            tabbed = b"\n".join(b"\t".join(line.split()) for line in lines.split(b"\n")) + newline
+            if tabbed or not piece:
+                return tabbed
 
 
 def _is_number(text: str) -> bool:

@@ -88,6 +88,14 @@ def class_id(label: str) -> int:
     return _IDS[label]
 
 
+def spelling(label: str) -> str:
+    """How the taxonomy and the surveys' labels write a class that differs in capitals alone; else as it is."""
+    names = (*_IDS, *ELASTICC.values())
+    if label in names:
+        return label
+    return next((name for name in names if name.casefold() == label.casefold()), label)
+
+
 def class_ids(labels: Sequence[str], parents: Mapping[str, int] | None = None) -> tuple[int, ...]:
     """Ids of all classes of a network; one that is not in the taxonomy gets its own, under its parent or OTHER.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from starsieve.broker.ledger import ANY, Ledger, Span
+from starsieve.broker.ledger import ANY, MOST_BYTES, Ledger, Span
 
 OFFSETS = range(12)
 REASONS = ("corrupt", "not_ztf")
@@ -29,7 +29,7 @@ def plainly(spans: list[Span], reason: str, redrives: int, offset: int) -> bool:
 def test_a_letter_is_done_where_a_span_says_so(spans: list[Span]) -> None:
     ledger = Ledger.parse(str(Ledger(spans)))
     letters = [(reason, redrives, offset) for reason in REASONS for redrives in range(4) for offset in OFFSETS]
-    assert [ledger.has(*each) for each in letters] == [plainly(spans, *each) for each in letters]
+    assert [ledger.has(*each, "any") for each in letters] == [plainly(spans, *each) for each in letters]
 
 
 @given(st.lists(SPANS, max_size=8), st.integers(0, 5), st.integers(1, 3))
@@ -41,6 +41,37 @@ def test_reading_begins_where_everything_before_is_done(spans: list[Span], first
         for redrives in range(limit)
         for offset in range(first, begins)
     )
+
+
+@given(st.lists(st.tuples(SPANS, st.sets(st.sampled_from(["gone", "closed"]))), max_size=8))
+def test_letters_of_topics_that_are_held_are_left(steps: list[tuple[Span, set[str]]]) -> None:
+    ledger = Ledger()
+    for span, held in steps:
+        for topic in held:
+            assert ledger.hold(topic)
+        ledger.add(span, but=held)
+        ledger = Ledger.parse(str(ledger))
+    for topic in ("gone", "closed", "open"):
+        spans = [span for span, held in steps if topic not in held]
+        letters = [(reason, redrives, offset) for reason in REASONS for redrives in range(4) for offset in OFFSETS]
+        assert [ledger.has(*each, topic) for each in letters] == [plainly(spans, *each) for each in letters]
+
+
+def test_a_topic_that_has_caught_up_has_no_spans_of_its_own_any_more() -> None:
+    ledger = Ledger([Span(ANY, 3, 0, 10)])
+    ledger.hold("gone")
+    ledger.add(Span(ANY, 3, 10, 20), but={"gone"})
+    assert str(ledger) == "*:3:0:20 @gone *:3:0:10"
+    assert ledger.first_left(0, 3) == 10
+    ledger.add(Span(ANY, 3, 10, 20))
+    assert str(ledger) == "*:3:0:20"
+
+
+def test_topics_beyond_the_room_for_them_are_not_held() -> None:
+    ledger = Ledger()
+    held = [ledger.hold(f"{number:0>200}") for number in range(1000)]
+    assert 5 < sum(held) < 1000
+    assert len(str(ledger)) <= MOST_BYTES // 2
 
 
 def test_what_goes_on_stays_one_span() -> None:

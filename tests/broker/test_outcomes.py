@@ -24,8 +24,17 @@ MESSAGES = [
     for object_id in ("star", "other")
     for epochs in (5, 60)
 ]
+
+
+def wanted_of(*, min_period: float | None, max_period: float | None, **others: Any) -> Wanted:
+    """Conditions that can be met together."""
+    if min_period is not None and max_period is not None:
+        min_period, max_period = sorted([min_period, max_period])
+    return Wanted(min_period=min_period, max_period=max_period, **others)
+
+
 WANTED = st.builds(
-    Wanted,
+    wanted_of,
     objects=st.sampled_from([(), ("star",), ("nobody", "other")]),
     classes=st.sampled_from([(), ("RRAB",), ("CEP", "RRC")]),
     min_probability=st.none() | st.floats(0, 1) | st.just(star(60).probabilities.max()),
@@ -77,6 +86,25 @@ def test_headers_are_enough_to_leave_a_message_undecoded(wanted: Wanted) -> None
 def test_one_name_is_not_taken_for_several() -> None:
     with pytest.raises(TypeError, match="collections of names"):
         Wanted(classes="RRAB")
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"min_period": 2.0, "max_period": 1.0},
+        {"min_period": float("nan")},
+        {"max_period": -1.0},
+        {"min_probability": 1.5},
+    ],
+)
+def test_conditions_that_nothing_could_meet_are_refused(conditions: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(conditions))):
+        Wanted(**conditions)
+
+
+def test_a_class_in_other_capitals_is_doubted() -> None:
+    assert Wanted(classes={"rrab"}).doubts() == ["class rrab: is RRAB meant? Capitals matter"]
+    assert Wanted(classes={"RRAB", "mine", "Cepheid"}).doubts() == []
 
 
 def test_a_message_of_version_1_has_the_period_of_its_bands() -> None:

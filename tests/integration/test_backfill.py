@@ -249,6 +249,13 @@ def test_what_cannot_be_done_is_refused_before_the_work(
         assert not client.dbsize()
 
 
+def test_a_folder_of_nothing_is_an_error_with_its_reason(redis_url: str, tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("mjd,mag,magerr,object_id,band\n59000,15,0.1,star,Kron\n")
+    result = backfill(redis_url, tmp_path / "1.csv")
+    assert result.exit_code == 1
+    assert "nothing could be used: 1 unknown_band" in result.output
+
+
 def test_light_curves_of_magnitudes_are_not_for_a_store_of_fluxes(redis_url: str, tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("mjd,mag,magerr\n60000,17,0.1\n")
     result = backfill(redis_url, tmp_path, "--survey", "lsst", "--band", "g")

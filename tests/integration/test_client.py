@@ -164,7 +164,7 @@ def test_the_newest_of_each_object_as_a_table(kafka: str, topic: str, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (["-o", "table.fits"], "a table ends in .csv or .parquet"),
+        (["-o", "table.fits"], "a table ends in one of .parquet, .csv, .ecsv"),
         (["-o", "table.csv", "--json"], "choose one"),
         (["--since", "yesterday"], "--since: 'yesterday' is no time"),
         (["--since", "2026-01-19", "--from-beginning"], "choose one"),

@@ -62,6 +62,8 @@ def test_version() -> None:
         (["simulate", "-o", "nowhere", "--config", "nowhere.toml"], "--config does not apply"),
         (["replay", "nowhere.tar", "-t", "alerts"], "cannot read nowhere.tar: No such file"),
         (["tail", "--count", "none"], "--count"),
+        (["tail", "--min-period", "2", "--max-period", "1"], "no period is from"),
+        (["backfill", ".", "--objects", "nowhere.csv"], "there is no file nowhere.csv"),
     ],
 )
 def test_wrong_usage_is_named(arguments: list[str], named: str) -> None:

@@ -15,7 +15,8 @@ import fastavro
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AclOperation, ResourceType
+from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
+from confluent_kafka.cimpl import NewTopic
 
 from starsieve.broker.dead_letters import dead_letter
 from starsieve.broker.kafka.messages import OWN_MARK, Incoming
@@ -130,8 +131,52 @@ def test_they_are_listed_and_saved_and_stay(letters: Letters, tmp_path: Path) ->
     assert "not_avro" in listed
     assert "too_large" in listed
     letters.redrive("--save", tmp_path / "packets", "--reason", "not_avro", "--reason", "too_large")
-    saved = {path.name: path.read_bytes() for path in (tmp_path / "packets").iterdir()}
-    assert saved == {f"{letters.alerts}-0-{number}.avro": f"packet {number}".encode() for number in (0, 2, 4)}
+    saved = sorted(path.read_bytes() for path in (tmp_path / "packets").iterdir())
+    assert saved == [f"packet {number}".encode() for number in (0, 2, 4)]
+    assert letters.put_back() == []
+
+
+def test_letters_that_share_a_message_are_all_saved_and_strangers_are_told_of(letters: Letters, tmp_path: Path) -> None:
+    letters.write([2, 2, 2])
+    topics.produce(letters.kafka, letters.topic, [b"a stranger's"])
+    said = letters.redrive("--list", "--save", tmp_path)
+    assert "not_avro" in said
+    assert "3 packets in" in said
+    assert "1 are not starsieve's" in said
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_letters_of_topics_that_are_gone_stay_until_there_is_one(letters: Letters) -> None:
+    """They are noted apart, nothing is created for them, and the others go on."""
+    alerts = letters.alerts
+    letters.write(range(0, 10, 2))
+    letters.alerts = gone = f"gone-{alerts}"
+    letters.write(range(1, 10, 2))
+    letters.alerts = alerts
+    for _ in range(2):
+        said = letters.redrive()
+        assert f"5 stay where they are: {gone} is absent" in said
+        assert letters.put_back() == list(range(0, 10, 2))
+    admin = AdminClient({"bootstrap.servers": letters.kafka})
+    assert gone not in admin.list_topics(timeout=TIMEOUT).topics
+    admin.create_topics([NewTopic(gone, 1, 1)])[gone].result(TIMEOUT)
+    assert "5 dead letters put back" in letters.redrive()
+    assert "0 dead letters put back" in letters.redrive()
+    assert letters.put_back() == list(range(0, 10, 2))
+    letters.alerts = gone
+    assert letters.put_back() == list(range(1, 10, 2))
+
+
+def test_what_cannot_be_meant_is_refused(letters: Letters) -> None:
+    letters.write(range(2))
+    for options, told in (
+        (["--reason", "nonsense"], "no letter is left of nonsense; left are: corrupt, not_avro"),
+        (["--since", "2026-02-01", "--until", "2026-01-01"], "no letter can be both"),
+        (["--dead-letter-topic", "mistyped"], "there is no topic 'mistyped'"),
+    ):
+        done = starsieve("redrive", *letters.options, *options)
+        assert done.returncode == 2, done.stderr
+        assert told in done.stderr
     assert letters.put_back() == []
 
 
@@ -191,7 +236,13 @@ def test_the_rights_that_are_documented_are_enough(secured_kafka: SecuredKafka) 
         with pytest.raises(CommandError, match=r"authorization|Authorization"):
             redrive(kafka, Selection(), print, threading.Event())
         secured_kafka.allow("starsieve", kind, name, operation)
-    assert redrive(kafka, Selection(), print, threading.Event()).of(Fate.LEFT) == 10
+    mine, letters.alerts = letters.alerts, topics.create_topic(letters.kafka, prefix="not-ours")
+    letters.write(range(3))
+    tally = redrive(kafka, Selection(), print, threading.Event())
+    assert tally.of(Fate.LEFT) == 10
+    assert tally.held == {letters.alerts: 3}
+    assert letters.put_back() == []
+    letters.alerts = mine
     assert letters.put_back() == list(range(10))
 
 

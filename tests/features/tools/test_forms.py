@@ -288,7 +288,7 @@ HEAD = b"object_id,mjd,mag,magerr\n"
         ("a.csv", "object_id,mjd,mag,magerr\nx,1,15,0.1\n".encode("utf-16"), "no text in UTF-8"),
         ("a.csv", HEAD + b"\xff,1,15,0.1\n", "cannot read .*a.csv"),
         ("a.csv", b"object_id,mjd,mag,mag,magerr\nx,1,15,15,0.1\n", "two columns mag"),
-        ("a.csv", b"mjd mag magerr\n1 15 0.1\n", "no column object_id .*it has mjd mag magerr"),
+        ("a.csv", b"mjd mag magerr\n1 15 0.1\n", "no column object_id .*it has mjd, mag, magerr"),
         ("a.csv", b"x" * 100_000, "first line is longer"),
         ("a.csv", HEAD + b"x" * 3_000_000, "cannot read .*a.csv"),
         ("a.csv.gz", b"no gzip", "cannot read .*a.csv.gz"),
@@ -334,3 +334,23 @@ def test_julian_dates_in_single_precision_are_warned_of() -> None:
     assert not are_rounded(times)
     assert not are_rounded(np.round(times)), "means of whole days are no accident"
     assert not are_rounded(times - 2_400_000.5)
+
+
+@pytest.mark.parametrize("header", ["mjd   mag magerr\n", "# mjd mag  magerr\n"])
+def test_columns_may_be_separated_by_spaces(header: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "HEADER", 64)  # so that lines are cut everywhere
+    rows = [f"  {59000 + number}.5   15.{number:03} 0.01  " for number in range(200)]
+    (tmp_path / "star.dat").write_text(header + "\n".join(rows))
+    found = read_light_curves(tmp_path)
+    assert np.array_equal(found.mjd, 59000.5 + np.arange(200))
+    assert np.allclose(found.mag, 15 + np.arange(200) / 1000)
+
+
+@pytest.mark.parametrize(("first", "told"), [(4500.0, True), (54499.5, False)])
+def test_shortened_julian_dates_are_warned_of(
+    first: float, told: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{first + number},15,0.1\n" for number in range(30))
+    (tmp_path / "star.csv").write_text("mjd,mag,magerr\n" + rows)
+    read_light_curves(tmp_path)
+    assert ("HJD - 2,450,000" in capsys.readouterr().err) == told
