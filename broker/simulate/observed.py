@@ -52,19 +52,6 @@ class ObservedStar:
         """Which exposures issue an alert, shape (n,)."""
         return np.abs(self.flux - self.reference) > ALERT_SIGMA * self.flux_error
 
-    def truth(self) -> dict[str, str | int | float | None]:
-        """What a classification of the stream is compared with."""
-        return {
-            "object_id": self.object_id,
-            "name": self.name,
-            "label": self.label,
-            "period": self.period,
-            "ra": self.ra,
-            "dec": self.dec,
-            "exposures": len(self.jd),
-            "alerts": int(self.alerting().sum()),
-        }
-
 
 def object_id(name: str) -> str:
     """An objectId like ZTF's that depends on the star's name alone: `ZTF`, two digits, seven letters.

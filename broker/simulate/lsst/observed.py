@@ -70,19 +70,6 @@ class RubinStar:
         """Which visits issue an alert, shape (n,)."""
         return self.detected() & (self.mjd >= self.begin)
 
-    def truth(self) -> dict[str, str | int | float | None]:
-        """What a classification of the stream is compared with."""
-        return {
-            "object_id": self.object_id,
-            "name": self.name,
-            "label": self.label,
-            "period": self.period,
-            "ra": self.ra,
-            "dec": self.dec,
-            "exposures": len(self.mjd),
-            "alerts": int(self.alerting().sum()),
-        }
-
 
 def object_id(name: str) -> str:
     """A diaObjectId that depends on the star's name alone."""

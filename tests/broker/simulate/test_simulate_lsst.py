@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from starsieve.broker import simulate
+from starsieve.broker.simulate.files import truth
 from starsieve.broker.simulate.lsst.observed import RubinStar, barycentric_of_tai, to_mag
 from starsieve.broker.simulate.lsst.packets import HISTORY_D, RubinPacketWriter, encoded_cutouts
 from starsieve.broker.simulate.stars import CONSTANT
@@ -178,7 +179,7 @@ def test_real_stars_are_seen_at_their_own_epochs(tmp_path: Path) -> None:
     (as_ztf,) = simulate.read_light_curves(folder, 1, seed=1)
     stream = list(simulate.alerts([star]))
     assert len(stream) == simulate.count_alerts([as_ztf]) > 0
-    assert star.truth() == {**as_ztf.truth(), "object_id": star.object_id}
+    assert truth(star) == {**truth(as_ztf), "object_id": star.object_id}
     alert = alert_of(stream[-1].packet)
     assert not alert.dropped
     assert alert.time_ms == pytest.approx((stream[-1].jd - 2440587.5) * 86400e3 - 37_000 - 15_000, abs=1)
