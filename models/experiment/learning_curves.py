@@ -16,7 +16,7 @@ METHODS = {
     "published, from scratch": "its authors' way, from scratch",
     "forest": "random forest, same inputs",
     "forest, 16": "random forest, the 16 features",
-    "forest, light-curve": "random forest, light-curve's features",
+    "forest, light-curve": "random forest, light-curve's features and periodogram",
 }
 
 Scores = dict[tuple[str, str, float], list[dict[str, Any]]]
