@@ -1,7 +1,6 @@
 """`starsieve bench stream` on real servers: it counts exactly and leaves nothing behind."""
 
 import json
-from pathlib import Path
 
 import redis
 from confluent_kafka.admin import AdminClient
