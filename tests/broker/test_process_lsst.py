@@ -22,7 +22,7 @@ NOTHING = Stored(np.empty(0, ROW))
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    return registry.load("ztf")  # there is none of Rubin's yet; this one knows g and r
+    return registry.load("ztf")  # it knows g and r, and needs as many epochs as the tests say
 
 
 @pytest.fixture(scope="module")

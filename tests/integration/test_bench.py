@@ -14,9 +14,9 @@ FIGURES = {
 }
 
 
-def bench(kafka: str, redis_url: str, *arguments: str, **environment: str) -> dict[str, object]:
+def bench(kafka: str, redis_url: str, *arguments: str) -> dict[str, object]:
     servers = ("--bootstrap-servers", kafka, "--redis", redis_url)
-    done = starsieve("bench", "stream", *servers, *arguments, **environment)
+    done = starsieve("bench", "stream", *servers, *arguments)
     assert done.returncode == 0, done.stderr
     found: dict[str, object] = json.loads(done.stdout)
     return found

@@ -16,7 +16,7 @@ from starsieve.models.serving.classifier import Classifier
 
 @pytest.fixture(scope="module")
 def classifier() -> Classifier:
-    return registry.load("ztf")  # any that has g and r
+    return registry.load("lsst")
 
 
 @pytest.fixture(scope="module")
