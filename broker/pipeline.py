@@ -182,7 +182,7 @@ class Pipeline:
         message, key = answered.message, f"{answered.message.position}:{answered.record}"
         published_ms = ingested_ms if message.timestamp_ms is None else message.timestamp_ms
         alert = partial(record_of, message.value, self.settings.survey, answered.record, self._registry)
-        provenance = Provenance(key, published_ms, ingested_ms, _now_ms(), alert)
+        provenance = Provenance(key, published_ms, ingested_ms, _now_ms(), alert, message.value)
         return Outgoing(
             self.settings.kafka.output_topic,
             outcome.alert.object_id.encode() or None,

@@ -21,7 +21,7 @@ from starsieve.broker.epochs import (
 from starsieve.broker.store import Change, Stored
 from starsieve.broker.surveys import Alert
 from starsieve.features import Period
-from starsieve.models.serving.classifier import MISSING_NUMBER, Classifier
+from starsieve.models.serving.classifier import MISSING_NUMBER, UNSUPPORTED_BAND, Classifier
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -263,5 +263,5 @@ def _reason(alert: Alert, seen: _Seen, min_epochs_together: int, without_total: 
     if seen.rows:
         return None
     if MISSING_NUMBER not in seen.reasons and any(band.features is not None for band in seen.bands):
-        return "unsupported_band"
+        return UNSUPPORTED_BAND
     return seen.reasons[0] if seen.reasons else "too_few_epochs"

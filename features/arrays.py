@@ -11,6 +11,7 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 UNITS = {"mjd": "d", "mag": "mag", "magerr": "mag"}
+JULIAN = 1e6  # days; as a modified Julian date it would be in the year 4596
 DATETIMES = (
     "{} holds datetimes, and times are numbers of days: "
     "astropy.time.Time(...).mjd, or (t - numpy.datetime64('1858-11-17')) / numpy.timedelta64(1, 'D')"
@@ -64,6 +65,12 @@ def is_missing(value: object) -> bool:
     if isinstance(value, float):
         return math.isnan(value)
     return value is None or type(value).__name__ in {"NAType", "NaTType"}
+
+
+def are_rounded(times: Floats) -> bool:
+    """Whether all of several Julian dates (n,) are what single precision leaves of them: multiples of a quarter day."""
+    known = times[np.isfinite(times)]
+    return known.size > 1 and bool(np.all((known > JULIAN) & (known % 0.25 == 0)) and np.any(known % 1))
 
 
 def names_of(values: ArrayLike, what: str) -> NDArray[Any]:

@@ -1,5 +1,6 @@
 """The library: features and periods of light curves as they are, in columns of any kind and any order."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -7,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from starsieve.features.analyse import N_FEATURES, N_PROFILE, upsilont_batch
-from starsieve.features.arrays import Flags, Floats, is_masked, names_of
+from starsieve.features.arrays import Flags, Floats, are_rounded, is_masked, names_of
 from starsieve.features.check import REASONS, UnusableLightCurve
 from starsieve.features.periods.period import Period
 from starsieve.features.results import Batch, Features
 from starsieve.features.stream import as_columns, as_objects, as_offsets, in_threads, update_many
 
 Ints = NDArray[np.int64]
+ROUNDED = "mjd holds Julian dates in single precision, rounded to 6 hours: give float64, or days since a later date"
+_CALLER = 4  # frames up: who called the library
 CHUNK = 1000  # objects whose states, made and thrown away, are held at once: 7 MB at 3000 d
 
 
@@ -36,6 +39,13 @@ class _Sorted:
         return np.repeat(np.arange(self.objects.size - 1), np.diff(self.objects))
 
 
+def _columns(mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    columns = as_columns(mjd, mag, magerr)
+    if are_rounded(columns[0]):
+        warnings.warn(ROUNDED, stacklevel=_CALLER)
+    return columns
+
+
 def _dropped(columns: tuple[Floats, ...], masked: Flags | None, *, drop_nan: bool) -> Flags:
     gone = np.zeros(columns[0].size, np.bool_) if masked is None else masked
     return gone | np.isnan(columns).any(axis=0) if drop_nan else gone
@@ -51,7 +61,7 @@ def _grouped(
     drop_nan: bool,
 ) -> _Sorted:
     """Epochs of a long table by object and band, both sorted by name."""
-    columns = as_columns(mjd, mag, magerr)
+    columns = _columns(mjd, mag, magerr)
     names = []
     for what, given in (("object_id", object_id), ("band", band)):
         of_epoch = np.zeros(columns[0].size, np.int64) if given is None else names_of(given, what)
@@ -60,6 +70,8 @@ def _grouped(
         names.append(of_epoch)
     nameless = is_masked(*(given for given in (object_id, band) if given is not None))
     if nameless is not None:  # nobody knows of which light curve they would be missed
+        n_nameless = np.count_nonzero(nameless)
+        warnings.warn(f"{n_nameless} epochs are left out: their band or object is masked", stacklevel=_CALLER - 1)
         columns = tuple(column[~nameless] for column in columns)  # type: ignore[assignment]
         names = [of_epoch[~nameless] for of_epoch in names]
     masked = is_masked(mjd, mag, magerr)
@@ -85,8 +97,14 @@ def _sliced(
     mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, offsets: ArrayLike, objects: ArrayLike | None, *, drop_nan: bool
 ) -> _Sorted:
     """Light curves that stand one after the other already."""
-    columns = as_columns(mjd, mag, magerr)
+    columns = _columns(mjd, mag, magerr)
     starts = as_offsets("offsets", offsets, columns[0].size)
+    if starts[0] != 0 or starts[-1] != columns[0].size:
+        n_epochs = columns[0].size
+        raise ValueError(
+            f"offsets run from {starts[0]} to {starts[-1]}, and there are {n_epochs} epochs: they begin with 0 and end "
+            "with that number"
+        )
     of_object = as_objects(objects, starts.size - 1)
     gone = _dropped(columns, is_masked(mjd, mag, magerr), drop_nan=drop_nan)
     ends = starts
@@ -129,7 +147,7 @@ def extract_many(
             of pandas, Polars, Arrow and Astropy, and Astropy's Time.
         mag: magnitudes (k,).
         magerr: their standard errors (k,), magnitudes.
-        offsets: light curve i is the epochs offsets[i] to offsets[i + 1] - 1; (m + 1,).
+        offsets: light curve i is the epochs offsets[i] to offsets[i + 1] - 1; (m + 1,), from 0 to k.
         objects: object j has the light curves objects[j] to objects[j + 1] - 1, one in each band; (n + 1,), with
             offsets. Each is an object without.
         object_id: names of the objects (k,), where there are no offsets.
@@ -141,7 +159,7 @@ def extract_many(
 
     Returns:
         A row for each light curve, by object and band; one that cannot be used has a reason. Masked epochs are left out
-        and counted. `to_frame()` makes a DataFrame of it.
+        and counted, by a warning where the name is masked. `to_frame()` makes a DataFrame of it.
 
     Raises:
         TypeError: datetimes, text or the like where numbers should be.

@@ -15,7 +15,12 @@ Floats = NDArray[np.float64]
 
 def frame(columns: dict[str, Any]) -> Any:
     """These columns as a DataFrame of pandas; raises ModuleNotFoundError where it is not installed."""
-    import pandas as pd  # noqa: PLC0415 (only who wants a DataFrame needs it)
+    try:
+        import pandas as pd  # noqa: PLC0415 (only who wants a DataFrame needs it)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "to_frame() needs pandas: pip install 'starsieve[frame]', or take _asdict()", name=error.name
+        ) from error
 
     return pd.DataFrame(columns)
 

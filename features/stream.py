@@ -186,9 +186,16 @@ def in_threads(run: Callable[[tuple[int, int]], None], n: int, threads: int) -> 
 def update(
     state: bytes | None, mjd: ArrayLike, mag: ArrayLike, magerr: ArrayLike, *, asof: float | None = None
 ) -> Update:
-    """Features, period and new state of one light curve; see `update_many`. Raises UnusableLightCurve."""
+    """Features, period and new state of one light curve, in any order of time; see `update_many`.
+
+    Raises UnusableLightCurve.
+    """
     until = None if asof is None else [asof]
-    result = update_many([state], mjd, mag, magerr, [0, len(np.atleast_1d(mjd))], asof=until)
+    times, mags, errors, _ = as_light_curves(mjd, mag, magerr)
+    if (np.diff(times) < 0).any():
+        order = np.argsort(times, kind="stable")
+        times, mags, errors = times[order], mags[order], errors[order]
+    result = update_many([state], times, mags, errors, [0, times.size], asof=until)
     if result.reasons[0] is not None or result.periods[0] is None:
         raise UnusableLightCurve(result.reasons[0] or "no_period")
     return Update(result.features[0], result.profiles[0], result.periods[0], result.states[0])

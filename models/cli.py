@@ -16,7 +16,7 @@ from rich.table import Table
 from starsieve.features.tools.commands import need, tell
 from starsieve.features.tools.errors import UsageError
 from starsieve.features.tools.options import LIGHT_CURVES, Band, ColumnNames, Labels, OutputTable, form_of
-from starsieve.features.tools.outputs import check_table
+from starsieve.features.tools.outputs import check_apart, check_table
 from starsieve.models import registry_cli
 
 ERRORS_ONLY = "3"  # of what TensorFlow has to say
@@ -159,7 +159,7 @@ def evaluate(
     of_all = judging.of_all(scores)
     scores["of_all"] = {"n": of_all.n, "right": of_all.right, "accuracy": of_all.accuracy}
     scores["trained_on"] = _tell_of_training(classifier.card)
-    _show_scores(scores, of_all)
+    _show_scores(scores, of_all, f" in {data}")
     if as_json:
         typer.echo(json.dumps(scores))
 
@@ -185,6 +185,7 @@ def classify(
     Example: [bold]starsieve classify survey.fits --model my-network -o classes.parquet[/bold]
     """
     classifier = _classifier(survey, model)
+    check_apart(output, path)
     check_table(output)
     from starsieve.features.tools.folder import opened  # noqa: PLC0415
     from starsieve.models.data import tables  # noqa: PLC0415
@@ -195,9 +196,10 @@ def classify(
     where = cache or tables.default_cache()
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("objects", total=len(folder.objects))
-        catalogue.write(
+        counts = catalogue.write(
             classifier, folder, output, cache=where, threads=threads, on_objects=lambda n: progress.advance(bar, n)
         )
+    typer.echo(catalogue.summary(counts), err=True)
 
 
 @models_app.command()
@@ -278,8 +280,10 @@ def _tell_of_training(card: Any) -> dict[str, Any] | None:
     if card.training is None:
         return None
     objects = sum(card.training.objects.values())
-    own = "" if card.of_all is None else f"; its card has an accuracy of {card.of_all.accuracy:.3f} for unseen ones"
-    tell(f"trained on {objects:,} objects ({card.training.light_curves}): of these it knows the answers{own}")
+    own = ""
+    if (kept := card.of_all) is not None:
+        own = f"; of others, {kept.n:,} kept apart for its card, {kept.right:,} were right, {kept.accuracy:.3f}"
+    tell(f"trained on {objects:,} objects ({card.training.light_curves}), whose answers it knows{own}")
     return {"objects": objects, "light_curves": card.training.light_curves}
 
 
@@ -295,19 +299,25 @@ def _parents(texts: list[str] | None) -> dict[str, int]:
     return found
 
 
-def _show_scores(scores: dict[str, Any], of_all: Any) -> None:
+def _show_scores(scores: dict[str, Any], of_all: Any, where: str = " kept apart") -> None:
     """What is right of all labelled objects first, then the scores of those whose classes the network has."""
-    title = f"right: {of_all.right:,} of all {of_all.n:,} labelled objects, {of_all.accuracy:.3f}"
-    table = Table("class", "precision", "recall", "F1", "n", title=title)
+    from starsieve.models.judging.judging import UNLABELLED  # noqa: PLC0415
+
+    right = f"right: {of_all.right:,} of all {of_all.n:,} labelled objects{where}, {of_all.accuracy:.3f}"
+    table = Table("class", "precision", "recall", "F1", "n")
     for name, value in scores["per_class"].items():
         if value["n"]:
             table.add_row(name, *(f"{value[key]:.2f}" for key in ("precision", "recall", "f1")), str(value["n"]))
     for name, count in scores["left_out"].items():
-        table.add_row(name, "", "not a class of the network", "", str(count))
+        why = "without a label, not counted" if name == UNLABELLED else "not a class of the network"
+        table.add_row("" if name == UNLABELLED else name, "", why, "", str(count))
     console = Console(stderr=True)
+    typer.echo(right, err=True)
     console.print(table)
-    console.print(f"Of the {scores['n']:,} objects of its classes:")
-    console.print({key: scores[key] for key in ("mcc", "macro_f1", "accuracy", "ece", "left_out", "not_classified")})
+    numbers = [f"{key} {scores[key]:.3f}" for key in ("accuracy", "macro_f1", "mcc", "ece") if scores[key] is not None]
+    console.print(f"Of the {scores['n']:,} of these that are of its classes: {', '.join(numbers)}")
+    if missed := scores["not_classified"]:
+        console.print("not classified: " + ", ".join(f"{count:,} {reason}" for reason, count in missed.items()))
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """FASTDB's BrokerMessage 10.0.0: Rubin's alert, as its schema 10.0 has it, and classifications; Avro without container.
 
-An alert of another schema goes out as one of 10.0: docs/fastdb.md says how. The convention's schema:
+The bytes of a frame of 10.0 are copied: a long history takes longer to decode and encode than all else. An alert of
+another schema goes out as one of 10.0: docs/fastdb.md says how. The convention's schema:
 https://github.com/LSSTDESC/FASTDB
 """
 
@@ -24,6 +25,7 @@ from starsieve.models.serving.classifier import Classifier
 
 NO_FASTDB = "no_fastdb"
 _VERSION, _SCHEMA_ID = (10, 0), 1000
+_FRAME = b"\x00" + _SCHEMA_ID.to_bytes(4, "big")  # before an alert of 10.0
 _MAX_BYTES = MAX_MESSAGE_BYTES - 2**16  # room for key and headers
 _UNIX_EPOCH_MJD, _DAY_S = 40587, 86400.0
 
@@ -46,7 +48,8 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
     Raises:
         AlertError: `no_fastdb`: it is no alert of Rubin's, lacks what an alert of 10.0 has, or is too large.
     """
-    alert, message = provenance.alert(), io.BytesIO()
+    packet, message = provenance.packet, io.BytesIO()
+    alert = None if packet.startswith(_FRAME) else provenance.alert()
     ours = {
         "brokerName": BROKER_NAME,
         "classifierName": classifier.name,
@@ -54,7 +57,11 @@ def encode(outcome: Outcome, classifier: Classifier, provenance: Provenance) -> 
         "classifications": elasticc_records(outcome, classifier),
     }
     try:
-        fastavro.schemaless_writer(message, _parsed(), as_v10(alert) | ours)
+        if alert is None:
+            message.write(packet[len(_FRAME) :])
+            fastavro.schemaless_writer(message, _parsed_behind(), ours)
+        else:
+            fastavro.schemaless_writer(message, _parsed(), as_v10(alert) | ours)
     except MemoryError:
         raise
     except Exception as error:  # a packet's own schema may lack anything, or have any type under a name of Rubin's
@@ -80,6 +87,11 @@ def schema() -> bytes:
 @cache
 def _parsed() -> Schema:
     return fastavro.parse_schema(json.loads(schema()))
+
+
+@cache
+def _parsed_behind() -> Schema:
+    return fastavro.parse_schema({"type": "record", "name": "behind", "fields": _BEHIND_THE_ALERT})
 
 
 def as_v10(alert: Record) -> Record:

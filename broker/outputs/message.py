@@ -28,6 +28,8 @@ class Provenance:
     published_ms: int
     #: The alert as its packet has it, decoded when called; raises AlertError.
     alert: Callable[[], Record]
+    #: The message, which is well-formed.
+    packet: bytes = b""
 
 
 #: Raises AlertError for an alert that its convention cannot say.

@@ -49,6 +49,9 @@ class Period:
     n_epochs: int
     blocks: int = field(default=0, compare=False)  # of frequencies, looked at now: none where the last rung's was kept
 
+    def __repr__(self) -> str:
+        return f"Period({', '.join(f'{name}={value!r}' for name, value in self._asdict().items())})"
+
     def _asdict(self) -> dict[str, object]:
         """All of it by name, `trust` included."""
         return {name: getattr(self, name) for name in self.__slots__ if name != "blocks"} | {"trust": self.trust}

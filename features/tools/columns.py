@@ -68,11 +68,13 @@ class Columns:
         found = {
             name: place for name in (*self.texts, *self.all_numbers) if (place := self.place(where, name, present))
         }
+        if not present:
+            raise UnreadableFolderError(f"{where} is empty: it has neither a line with the names of columns nor rows")
         missing = [name for name in (*self.text, *self.numbers) if name not in found]
         if missing:
             meant = ", ".join(self._meant(name) for name in missing)
             raise UnreadableFolderError(
-                f"{where} has no column {meant}; it has {', '.join(present) or 'none'}; "
+                f"{where} has no column {meant}; it has {', '.join(present)}; "
                 f"other names are told by --column {missing[0]}=NAME"
             )
         if "band" in found and self.form.band is not None:

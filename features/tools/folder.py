@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from starsieve.features.arrays import JULIAN, are_rounded
 from starsieve.features.tools import formats
 from starsieve.features.tools.columns import AS_NAMED, Columns, Form, UnreadableFolderError
 from starsieve.features.tools.commands import tell
@@ -22,9 +23,9 @@ __all__ = ["Folder", "Objects", "UnreadableFolderError", "opened", "read_light_c
 POINTS = 500_000  # held at once by `chunks`: 40 MB, with what sorting takes; an unsorted file is read once for each
 NAMES = Columns(("object_id",), optional=("band",))
 EPOCHS = Columns(("object_id",), ("mjd", "mag", "magerr"), ("band",))
-JULIAN = 1e6  # days; as a modified Julian date it would be in the year 4596
 MJD_ZERO = 2_400_000.5  # as a Julian date
-SHORT_JULIAN = 1e3, 1e4  # days: may be Julian dates less 2,450,000; as MJD they would be before 1886
+SHORT_ZERO = 2_450_000.0  # what papers subtract from Julian dates
+SHORT = 1_000, 14_000  # days since then, 1998 to 2034; as modified Julian dates they are of the 19th century
 SHOWN = 3  # examples in a message
 
 
@@ -174,10 +175,10 @@ def _labelled(objects: Objects, path: Path, table: Objects) -> Objects:
     return Objects(objects.object_id, np.where(known, table.label[row], ""), numbers)
 
 
-def are_rounded(times: Floats) -> bool:
-    """Whether all of several Julian dates (n,) are what single precision leaves of them: multiples of a quarter day."""
+def are_short(times: Floats) -> bool:
+    """Whether these times (n,) are rather Julian dates less 2,450,000 than modified ones."""
     known = times[np.isfinite(times)]
-    return known.size > 1 and bool(np.all((known > JULIAN) & (known % 0.25 == 0)) and np.any(known % 1))
+    return bool(known.size and np.all((known >= SHORT[0]) & (known < SHORT[1])))
 
 
 def as_mjd(times: Floats) -> tuple[Floats, int]:
@@ -265,9 +266,12 @@ class Folder:
             raise UnreadableFolderError(f"{self.path} changed while it was read: run again")
         if are_rounded(values["mjd"]):
             self._tell_once("WARNING: Julian dates in single precision are rounded to 6 hours: write times as float64")
-        if np.any((values["mjd"] >= SHORT_JULIAN[0]) & (values["mjd"] < SHORT_JULIAN[1])):
-            self._tell_once("WARNING: times below 10,000 are taken as MJD; if they are HJD - 2,450,000, add 49,999.5")
         values["mjd"], julian = as_mjd(values["mjd"])
+        if are_short(values["mjd"]):
+            self._tell_once(
+                f"WARNING: times are taken as MJD, of the 19th century; if they are HJD - {SHORT_ZERO:,.0f}, "
+                f"add {SHORT_ZERO - MJD_ZERO:,.1f}"
+            )
         if julian:
             self._tell_once("times are Julian dates: 2,400,000.5 is subtracted from them")
         ids, labels = self.objects.object_id[objects], self.objects.label[objects]

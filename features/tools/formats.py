@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import warnings
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from starsieve.features.tools.columns import Columns, UnreadableFolderError
+from starsieve.features.tools.columns import ALSO, MEANINGS, Columns, UnreadableFolderError
 from starsieve.features.tools.parquet import ROWS
 
 KINDS = dict.fromkeys((".csv", ".tsv", ".txt", ".dat"), "csv") | dict.fromkeys((".parquet", ".pq"), "parquet")
@@ -25,7 +26,7 @@ KNOWN = (
 WHOLE = 2**28  # bytes of a text table that Astropy reads all at once, at some ten times its size
 HEADER = 2**16  # bytes in which the line with the names has to end
 SEPARATORS = ",;\t|"
-SPACES = " "  # any number of them, where there is no other separator
+SPACE = " "  # separates where none of them is there; as many of it as there are
 MISSING = ["", "nan", "NaN", "NAN", "null", "NULL", "None", "NA", "N/A", "n/a", "-", "--", "INDEF"]
 UNITS = {"mjd": "d", "mag": "mag", "magerr": "mag", "period": "d", "ra": "deg", "dec": "deg"}
 
@@ -93,15 +94,24 @@ class _Csv:
             lines = [line.lstrip(b"# ") for line in lines]
         try:
             first = lines[comments].decode() if comments < len(lines) else lines[-1].decode() if lines else ""
-            self._separator = max(SEPARATORS, key=first.count)
-            if self._separator not in first and len(first.split()) > 1:
-                self._separator = SPACES
+            self._separator = max(SEPARATORS, key=first.count) if any(map(first.count, SEPARATORS)) else SPACE
             self.names, self._skipped = self._split(first), comments + 1
-            if comments and comments < len(lines) and all(map(_is_number, self.names)):  # the names are a comment
-                self.names = self._split(lines[comments - 1].decode().lstrip("# "))
+            if comments < len(lines) and all(map(_is_number, self.names)):  # the names are a comment
+                self.names = self._named([line.decode().lstrip("# ") for line in lines[:comments]])
                 self._skipped = comments
         except UnicodeDecodeError as error:
             raise UnreadableFolderError(f"{path} is no text in UTF-8: {error}") from error
+
+    def _named(self, comments: list[str]) -> list[str]:
+        """The names, out of the comments before the rows: the line with most of those we know; of equals the last."""
+        known = {name for names in (MEANINGS, *ALSO.values()) for name in names}
+        found = [names for comment in comments if len(names := self._split(comment)) == len(self.names)]
+        if not found:
+            raise UnreadableFolderError(
+                f"{self._path} does not name its {len(self.names)} columns: put a line such as mjd,mag,magerr before "
+                "its numbers, with the same separator"
+            )
+        return max(reversed(found), key=lambda names: len(known & {name.casefold() for name in names}))
 
     def _stream(self) -> Any:
         import pyarrow as pa  # noqa: PLC0415
@@ -109,7 +119,7 @@ class _Csv:
         return pa.input_stream(str(self._path), compression="detect")
 
     def _split(self, line: str) -> list[str]:
-        if self._separator == SPACES:
+        if self._separator == SPACE:
             return line.split()
         rows = list(csv.reader([line], delimiter=self._separator, skipinitialspace=True))
         return [name.strip() for name in rows[0]] if rows else []
@@ -121,17 +131,17 @@ class _Csv:
         at = {name: str(self.names.index(place)) for name, place in places.items()}
         columns = [str(number) for number in range(len(self.names))]
         reading = arrow_csv.ReadOptions(use_threads=False, skip_rows=self._skipped, column_names=columns)
-        parsing = arrow_csv.ParseOptions(delimiter="\t" if self._separator == SPACES else self._separator)
+        parsing = arrow_csv.ParseOptions(delimiter=self._separator)
         converting = arrow_csv.ConvertOptions(
             include_columns=list(at.values()),
             column_types=dict.fromkeys(at.values(), pa.string()),
             null_values=[""],
             strings_can_be_null=True,
         )
-        with self._stream() as stream:
+        with self._stream() as packed:
+            stream = pa.TransformInputStream(packed, _Spaces()) if self._separator == SPACE else packed
             try:
-                source = _Tabbed(stream) if self._separator == SPACES else stream
-                reader = arrow_csv.open_csv(source, reading, parsing, converting)
+                reader = arrow_csv.open_csv(stream, reading, parsing, converting)
             except pa.ArrowInvalid as error:
                 if "Empty CSV file" in str(error):
                     return
@@ -164,25 +174,17 @@ class _Csv:
             ) from None
 
 
-class _Tabbed:
-    """A stream of text, a tab in place of the spaces between words, which Arrow cannot take for one separator."""
+class _Spaces:
+    """Leaves one space of several, and none at the ends of lines, of text in pieces, of which the last is empty."""
 
-    closed = False
+    def __init__(self) -> None:
+        self._unfinished = b""
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._rest = b""
-
-    def read(self, size: int = HEADER) -> bytes:
-        """Whole lines, of about so many bytes; nothing at the end."""
-        while True:
-            piece: bytes = self._stream.read(max(size // 2, 1))
-            lines, newline, self._rest = (self._rest + piece).rpartition(b"\n")
-            if not piece:
-                lines, newline, self._rest = self._rest, b"", b""
-            tabbed = b"\n".join(b"\t".join(line.split()) for line in lines.split(b"\n")) + newline
-            if tabbed or not piece:
-                return tabbed
+    def __call__(self, piece: Any) -> bytes:
+        text = self._unfinished + bytes(piece)
+        end = text.rfind(b"\n") + 1 if piece else len(text)
+        self._unfinished = text[end:]
+        return re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t\r]+$", b"", text[:end]))
 
 
 def _is_number(text: str) -> bool:

@@ -24,6 +24,15 @@ def check_table(path: Path) -> None:
     check_file(path)
 
 
+def check_apart(output: Path, light_curves: Path) -> None:
+    """Makes sure that a table is not written over the light curves, or among them. Raises UsageError."""
+    place, source = output.resolve(), light_curves.resolve()
+    if place == source:
+        raise UsageError(f"{output} holds the light curves: choose another name to write to")
+    if source.is_dir() and source in place.parents and not any(source.glob("points.*")):
+        raise UsageError(f"{output} would be read as light curves next time: choose a place outside of {light_curves}")
+
+
 @contextmanager
 def written(path: Path, schema: Any) -> Iterator[Write]:
     """What writes Arrow tables of this schema to a file, which is there once all are."""

@@ -21,7 +21,7 @@ from starsieve.features.tools.columns import Form
 from starsieve.features.tools.commands import replacing
 from starsieve.features.tools.folder import opened
 from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, content
-from starsieve.features.tools.outputs import check_table, written
+from starsieve.features.tools.outputs import check_apart, check_table, written
 
 NUMBERS = (*FEATURES, *PROFILE)
 OF_PERIOD = ("aliases", "trust")  # see features.Period
@@ -66,6 +66,7 @@ def write_features(path: Path, form: Form, out: Path, console: Console) -> Count
     Finished parts are kept beside `out` until the end: a run that was broken off is resumed. A part is named by the
     light curves in it and by our code, so that none is taken for that of others. Raises UsageError.
     """
+    check_apart(out, path)
     check_table(out)
     folder = opened(path, form)
     compiling.prepare()

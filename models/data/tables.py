@@ -20,6 +20,7 @@ from starsieve.features.tools.lightcurves import NO_USABLE_EPOCHS, LightCurves, 
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 
 TOO_FEW_EPOCHS = "too_few_epochs"
 PERIOD = ("period", "trust", "aliases")  # the last columns of what is cached
@@ -54,11 +55,14 @@ class Table:
             self.band[rows],
         )
 
-    def own(self) -> "Table":
-        """Without the augmented views."""
-        rows = self.view == 0
+    def keep(self, rows: Flags) -> "Table":
+        """The same objects with only these rows."""
         parts = (self.owner[rows], self.epochs[rows], self.features[rows], self.view[rows])
         return Table(self.object_id, self.label, *parts, self.reason, self.band[rows])
+
+    def own(self) -> "Table":
+        """Without the augmented views."""
+        return self.keep(self.view == 0)
 
 
 @dataclass(frozen=True)

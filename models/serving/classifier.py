@@ -14,6 +14,7 @@ from starsieve.models.serving.card import CARD, Card
 from starsieve.models.serving.scaling import COLUMNS
 
 NETWORK = "network.tflite"
+UNSUPPORTED_BAND = "unsupported_band"  # it was observed in none of the bands that the network was trained on
 MISSING_NUMBER = "missing_number"  # why an object has no answer: none of its bands has all that the network looks at
 SAME_ANSWER = 1e-3  # of a probability: processors differ in their last digits, a damaged network in its first
 # Rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company. A call takes

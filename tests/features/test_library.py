@@ -1,6 +1,7 @@
 """The library takes columns of whatever kind people have, and answers by name."""
 
 import datetime
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -162,13 +163,49 @@ def test_results_know_their_names() -> None:
     assert pl.DataFrame(batch._asdict()).shape == frame.shape
     period = features.find_period(*simulated("rrab", 60))
     assert period._asdict()["trust"] == period.trust
+    assert f"trust={period.trust!r}" in repr(period)
+
+
+def test_a_frame_without_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = features.extract(*simulated("rrab", 60))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match=r"starsieve\[frame\]"):
+        found.to_frame()
+
+
+def test_julian_dates_in_single_precision_are_warned_of() -> None:
+    mjd, mag, magerr = simulated("rrab", 60)
+    rounded = (mjd + 2_400_000.5).astype(np.float32)
+    for call in (
+        lambda: features.find_period(rounded, mag, magerr),
+        lambda: features.extract(rounded.astype(np.float64), mag, magerr),
+        lambda: features.extract_many(rounded, mag, magerr, [0, 60]),
+    ):
+        with pytest.warns(UserWarning, match="single precision") as told:
+            call()
+        assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("offsets", [[0, 50], [10, 60], [0, 30, 50]])
+def test_epochs_of_no_light_curve_are_refused(offsets: list[int]) -> None:
+    with pytest.raises(ValueError, match="there are 60 epochs"):
+        features.extract_many(*simulated("rrab", 60), offsets)
+
+
+def test_an_update_takes_any_order_of_time() -> None:
+    light_curve = simulated("rrab", 60)
+    order = np.random.default_rng(1).permutation(60)
+    expected = features.update(None, *light_curve)
+    found = features.update(None, *(column[order] for column in light_curve))
+    assert (found.period, found.state) == (expected.period, expected.state)
 
 
 def test_masked_names_are_left_out_and_missing_ones_named() -> None:
     light_curve = simulated("rrab", 60)
     hidden = np.isin(np.arange(60), [3, 30])
     expected = features.find_period(*(np.delete(column, [3, 30]) for column in light_curve))
-    assert features.find_period(*light_curve, MaskedColumn(["g"] * 60, mask=hidden)) == expected
+    with pytest.warns(UserWarning, match="2 epochs are left out: their band or object is masked"):
+        assert features.find_period(*light_curve, MaskedColumn(["g"] * 60, mask=hidden)) == expected
     with pytest.raises(ValueError, match="band is missing in 2 epochs"):
         features.find_period(*light_curve, pd.Series(np.where(hidden, None, "g")))
 

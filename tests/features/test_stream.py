@@ -329,7 +329,8 @@ def test_masks_of_astropy_and_of_bands_are_heeded() -> None:
     of_astropy = Masked(light_curve[1] + 3 * hidden, mask=hidden)
     assert features.find_period(light_curve[0], of_astropy, light_curve[2]) == features.find_period(*without)
     band = np.ma.array(np.where(hidden, "r", "g"), mask=hidden)
-    assert features.find_period(*light_curve, band) == features.find_period(*without)
+    with pytest.warns(UserWarning, match="2 epochs are left out"):
+        assert features.find_period(*light_curve, band) == features.find_period(*without)
     everything = [np.ma.masked_all(60)] * 3
     with pytest.raises(features.UnusableLightCurve, match="too_few_epochs"):
         features.extract(*everything)

@@ -15,6 +15,7 @@ from pyarrow import parquet as pq
 from typer.testing import CliRunner
 
 from starsieve import features
+from starsieve.features.tools.cli import features_command
 from starsieve.features.tools.commands import Commands
 from starsieve.features.tools.errors import EXIT_WRONG_USAGE
 from starsieve.models import cli
@@ -116,6 +117,10 @@ def test_evaluation_prints_one_object_last(app: typer.Typer, folder: Path, model
     assert scores["trained_on"] == {"objects": 2 * STARS, "light_curves": f"{folder.name}, 100 % of the labels"}
     assert f"trained on {2 * STARS} objects" in result.stderr
     assert f"right: {everything['right']} of all {everything['n']} labelled objects" in result.stderr
+    assert f"labelled objects in {folder}" in result.stderr
+    assert "kept apart for its card" in result.stderr
+    assert f"accuracy {scores['accuracy']:.3f}, macro_f1" in result.stderr
+    assert "not classified: 1 too_few_epochs" in result.stderr
     assert scores["n"] == 2 * STARS + 1
     assert scores["left_out"] == {"WEIRD": 1}
     assert scores["not_classified"] == {"too_few_epochs": 1}
@@ -179,6 +184,47 @@ def test_bands_that_the_network_does_not_know_are_named(app: typer.Typer, folder
     arguments = ["classify", folder, "--survey", "asas", "-o", tmp_path / "out.parquet", "--cache", folder / "cache"]
     result = RUNNER.invoke(app, [str(argument) for argument in arguments])
     assert "bands g: this network was trained on V" in result.stderr
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    classified = [row for row in rows if row["class"]]
+    assert len(classified) == 2 * STARS + 1
+    assert {row["reason"] for row in classified} == {"unsupported_band"}
+    said = f"{2 * STARS + 1} classified, {2 * STARS + 1} of them in other bands than the network's (unsupported_band)"
+    assert f"{said}; 1 not: 1 too_few_epochs" in result.stderr
+
+
+def test_a_network_answers_from_its_own_bands_where_there_are_any(
+    app: typer.Typer, folder: Path, tmp_path: Path
+) -> None:
+    """Another band beside them changes the common period's last digits, and is no row of the network's."""
+    points = pq.read_table(folder / "points.parquet")
+    other = points.set_column(points.column_names.index("band"), "band", pa.array(["V"] * len(points)))
+    of_two = tmp_path / "two"
+    of_two.mkdir()
+    pq.write_table(pa.concat_tables([points, other]), of_two / "points.parquet")
+    answers = []
+    for source, out in ((folder, tmp_path / "one.csv"), (of_two, tmp_path / "both.csv")):
+        run(app, "classify", source, "--survey", "ztf", "-o", out, "--cache", folder / "cache")
+        rows = pacsv.read_csv(out).to_pylist()
+        answers.append({row["object_id"]: (row["class"], row["reason"]) for row in rows})
+    assert answers[0].keys() == answers[1].keys()
+    assert {reason for _, reason in answers[1].values()} == {"", "too_few_epochs"}
+
+
+@pytest.mark.parametrize("command", ["classify", "features"])
+def test_a_table_is_not_written_among_the_light_curves(app: typer.Typer, command: str, tmp_path: Path) -> None:
+    if command == "features":
+        app = typer.Typer(cls=Commands)
+        app.command("features")(features_command)
+        app.command("other")(lambda: None)
+    (folder := tmp_path / "stars").mkdir()
+    star = folder / "star.csv"
+    star.write_text("mjd,mag,magerr\n1,15,0.1\n")
+    options = ["--survey", "ztf"] if command == "classify" else []
+    for source, output in ((folder, folder / "more" / "out.csv"), (star, star)):
+        result = RUNNER.invoke(app, [command, str(source), *options, "-o", str(output)])
+        assert result.exit_code == EXIT_WRONG_USAGE, result.output
+        assert "choose" in result.stderr
+    assert star.read_text().startswith("mjd,mag,magerr")
 
 
 def test_networks_are_listed_shown_and_verified(app: typer.Typer) -> None:

@@ -187,7 +187,8 @@ def test_the_folder_of_the_output_is_made(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_light_curves_is_named(tmp_path: Path) -> None:
-    result = runner.invoke(app, ["features", str(tmp_path), "-o", str(tmp_path / "x.parquet")])
+    (empty := tmp_path / "empty").mkdir()
+    result = runner.invoke(app, ["features", str(empty), "-o", str(tmp_path / "x.parquet")])
     assert result.exit_code == 2
     assert "points.parquet" in result.output
 

@@ -13,9 +13,10 @@ from astropy.table import MaskedColumn, Table
 from astropy.time import Time
 from astropy.timeseries import TimeSeries
 
+from starsieve.features.arrays import are_rounded
 from starsieve.features.tools import formats
 from starsieve.features.tools.columns import AS_NAMED, Form, UnreadableFolderError
-from starsieve.features.tools.folder import are_rounded, opened, read_light_curves
+from starsieve.features.tools.folder import opened, read_light_curves
 from starsieve.features.tools.lightcurves import LightCurves
 from tests.features.tools.test_folder import by_name, same
 
@@ -77,6 +78,21 @@ def _names_in_a_comment(folder: Path, of: dict[str, dict[str, Any]]) -> Path:
     return folder
 
 
+def _spaces(folder: Path, of: dict[str, dict[str, Any]]) -> Path:
+    """As Fortran and `column -t` leave them: several spaces, also before and after, names in the first line."""
+    for name, columns in of.items():
+        lines = text(columns, "   \t ").splitlines()
+        (folder / f"{name}.dat").write_text("".join(f"  {line}  \r\n" for line in lines).rstrip())
+    return folder
+
+
+def _spaces_and_names_in_a_comment(folder: Path, of: dict[str, dict[str, Any]]) -> Path:
+    for name, columns in of.items():
+        names, *rows = text(columns, "  ").splitlines()
+        (folder / f"{name}.txt").write_text("\n".join(["# a star", f"# {names}", "# d mag mag", *rows, ""]))
+    return folder
+
+
 def _one_parquet(folder: Path, of: dict[str, dict[str, Any]]) -> Path:
     pq.write_table(pa.table(long(of)), folder / "survey.parquet")
     return folder / "survey.parquet"
@@ -122,6 +138,8 @@ FORMS: dict[str, tuple[Write, Form]] = {
     "one CSV": (_one_csv, AS_NAMED),
     "semicolons, decimal commas, BOM": (_semicolons_of_a_spreadsheet, AS_NAMED),
     "names in a comment": (_names_in_a_comment, AS_NAMED),
+    "spaces": (_spaces, AS_NAMED),
+    "spaces, names in a comment": (_spaces_and_names_in_a_comment, AS_NAMED),
     "one Parquet": (_one_parquet, AS_NAMED),
     "parts": (_parts, AS_NAMED),
     "a Parquet for each star": (_a_parquet_for_each, AS_NAMED),
@@ -275,7 +293,7 @@ HEAD = b"object_id,mjd,mag,magerr\n"
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", b"", "no column object_id .*; it has none"),
+        ("a.csv", b"", "a.csv is empty"),
         ("a.csv", HEAD, "no row in .*a.csv"),
         (
             "a.csv",
@@ -289,6 +307,9 @@ HEAD = b"object_id,mjd,mag,magerr\n"
         ("a.csv", HEAD + b"\xff,1,15,0.1\n", "cannot read .*a.csv"),
         ("a.csv", b"object_id,mjd,mag,mag,magerr\nx,1,15,15,0.1\n", "two columns mag"),
         ("a.csv", b"mjd mag magerr\n1 15 0.1\n", "no column object_id .*it has mjd, mag, magerr"),
+        ("a.dat", b"1 15 0.1\n2 15 0.1\n", "a.dat does not name its 3 columns"),
+        ("a.csv", b"# of last year\n1,15,0.1\n", "a.csv does not name its 3 columns"),
+        ("a.dat", b"object_id mjd mag magerr\nx 1  15\n", "cannot read .*a.dat: .*Expected 4 columns, got 3"),
         ("a.csv", b"x" * 100_000, "first line is longer"),
         ("a.csv", HEAD + b"x" * 3_000_000, "cannot read .*a.csv"),
         ("a.csv.gz", b"no gzip", "cannot read .*a.csv.gz"),
