@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from rich.table import Table
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from starsieve.broker.dead_letters import DeadLetter
 from starsieve.broker.kafka.clients import LibrdkafkaLog
@@ -25,7 +26,9 @@ from starsieve.features.tools.commands import replacing
 from starsieve.features.tools.errors import CommandError, UsageError
 
 _POLL_S = 0.5
+_PAUSE_S = 0.2
 _CALL_S = 10.0
+_MOVING = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
 _MAX_BATCH_BYTES = 32 * 2**20
 _NAME = "redrive"  # of the group and the transactional id, after the workers' group
 _LONGEST_TOPIC = 150  # characters of it in a file's name, which may have 255; what follows makes the name unique
@@ -216,11 +219,19 @@ class Letters:
         for part in found.partitions:
             marks = self.consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=_CALL_S)
             self._first[part], self._ends[part] = marks
-        partitions = [TopicPartition(topic, part) for part in found.partitions]
-        for committed in self.consumer.committed(partitions, _CALL_S) if partitions else []:
-            if committed.error is not None:
-                raise KafkaException(committed.error)
+        # A coordinator that has just been chosen answers for a moment that it is none.
+        asking = Retrying(
+            retry=retry_if_exception(_passes), stop=stop_after_delay(_CALL_S), wait=wait_fixed(_PAUSE_S), reraise=True
+        )
+        for committed in asking(self._committed, [TopicPartition(topic, part) for part in found.partitions]):
             self._ledgers[committed.partition] = self._ledger(committed)
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        found = self.consumer.committed(partitions, _CALL_S) if partitions else []
+        for each in found:
+            if each.error is not None:
+                raise KafkaException(each.error)
+        return found
 
     def _ledger(self, committed: TopicPartition) -> Ledger:
         text, until = committed.metadata or "", committed.offset
@@ -362,6 +373,10 @@ def redrive(kafka: KafkaSettings, selection: Selection, say: Callable[[str], Non
         if stop.is_set():
             raise CommandError(f"stopped: {done:,} were put back; redrive again for the others")
         return letters.tally
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and bool(error.args[0].retriable() or error.args[0].code() in _MOVING)
 
 
 @contextmanager
