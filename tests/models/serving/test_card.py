@@ -24,6 +24,7 @@ VERSIONS = {
     "hipparcos": "d6df25ab",
     "ogle2": "8305b85c",
     "ogle3": "e12872ab",
+    "lsst": "9b0c0fdc",
     "ztf": "f0fef4f8",
 }
 
