@@ -94,7 +94,8 @@ def without(modules: tuple[str, ...], script: str) -> subprocess.CompletedProces
 def test_the_stream_needs_no_extra() -> None:
     use = "from starsieve.broker import cli, worker; from starsieve.broker.tools import demo, replay, tail"
     check = "from starsieve.models.serving import registry; registry.load('ztf')"
-    result = without(EXTRAS, f"{use}; {check}")
+    simulate = "from starsieve.models.synthesis.lsst import alerts, cadence"
+    result = without(EXTRAS, f"{use}; {simulate}; {check}")
     assert result.returncode == 0, result.stderr
 
 

@@ -116,8 +116,8 @@ def _draws(
         for kind, selection in GIANTS.items():
             if len(rows := _allowed_rows(catalogue, selection, allowed)):
                 draws.append(catalogued_giants(kind, catalogue, rows))
-    if label == "QSO":
-        draws.append(quasars(catalogue, _allowed(catalogue.quasar_id, allowed)))
+    if label == "QSO" and len(rows := _allowed(catalogue.quasar_id, allowed)):
+        draws.append(quasars(catalogue, rows))
     if label == "SN":
         draws.append(supernovae())
     if label == "NONVAR":

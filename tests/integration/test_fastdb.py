@@ -15,10 +15,7 @@ from tests.broker.surveys.lsst_packets import container, frame, record, schema, 
 from tests.integration import topics
 from tests.integration.conftest import MakeStream
 from tests.integration.streams import Stream
-from tests.integration.test_lsst import networks
 from tests.schema_registries import registry
-
-__all__ = ["networks"]
 
 pytestmark = pytest.mark.kafka
 
@@ -31,7 +28,7 @@ def messages(stream: Stream) -> dict[int, Any]:
     return {each["diaSourceId"]: each for each in found}
 
 
-def test_alerts_go_out_as_they_came(kafka: str, redis_url: str, make_stream: MakeStream, networks: str) -> None:
+def test_alerts_go_out_as_they_came(kafka: str, redis_url: str, make_stream: MakeStream) -> None:
     """In frames, one of a minor version that a registry knows, and in containers; what 10.0 cannot say is set aside."""
     alerts = [record(source(visit), [source(0)]) for visit in (1, 2, 3)]
     sent = [frame(alerts[0]), container(alerts[1], 1000), frame(alerts[2], 1102, written_with=schema(1101))]
@@ -40,9 +37,7 @@ def test_alerts_go_out_as_they_came(kafka: str, redis_url: str, make_stream: Mak
     with registry() as server:
         server.knows(1102, schema(1101))
         stream.produce([older, *sent])
-        stream.worker(
-            "rubins", survey="lsst", networks=networks, output_format="fastdb", schema_registry=server.address
-        )
+        stream.worker("rubins", survey="lsst", output_format="fastdb", schema_registry=server.address)
         stream.finish(4)
     found = messages(stream)
     assert found.keys() == {alert["diaSourceId"] for alert in alerts}
@@ -61,14 +56,14 @@ def test_alerts_go_out_as_they_came(kafka: str, redis_url: str, make_stream: Mak
 
 
 def test_an_alert_that_the_topic_has_no_room_for_holds_nobody_up(
-    kafka: str, redis_url: str, make_stream: MakeStream, networks: str
+    kafka: str, redis_url: str, make_stream: MakeStream
 ) -> None:
     """Its outcome is as large as itself."""
     large = frame(record(source(2), cutoutScience=np.random.default_rng(1).bytes(200_000)))
     stream = make_stream(kafka, redis_url)
     stream.outcomes = topics.create_topic(kafka, prefix="outcomes", max_bytes=100_000)
     stream.produce([frame(record(source(1))), large, frame(record(source(3)))])
-    stream.worker("narrow", survey="lsst", networks=networks, output_format="fastdb")
+    stream.worker("narrow", survey="lsst", output_format="fastdb")
     stream.finish(3)
     assert sorted(each["diaSource"]["visit"] for each in messages(stream).values()) == [1, 3]
     ((headers, notice),) = stream.refused()

@@ -44,6 +44,12 @@ def draw_exposures(rng: np.random.Generator, n: int, years: float = OLDEST_YEARS
     return Exposures(RUBIN, epochs, np.concatenate([each.band for each in seen]), limit)
 
 
+def noise_of(limit: Floats, flux: Floats) -> Floats:
+    """Photon noise of a flux in a visit whose 5 sigma limit is this, shape (n,), all in units of magnitude 0."""
+    noise: Floats = np.sqrt((limit / THRESHOLD) ** 2 + PHOTON * flux)
+    return noise
+
+
 def reference_flux(rng: np.random.Generator, exposures: Exposures, flux: Floats) -> Floats:
     """Flux of each point's template (n_points,): the median of some visits of that object and band."""
     reference = np.empty(len(flux))
@@ -62,7 +68,7 @@ def select(
     science_flux: totals are what is measured at each place, and not a difference and the constant reference of a band.
     """
     n = len(flux)
-    photon = np.sqrt((exposures.limit / THRESHOLD) ** 2 + PHOTON * flux)
+    photon = noise_of(exposures.limit, flux)
     floor = FLOOR / MAG_PER_RELATIVE_FLUX * flux
     gross = np.where(rng.random(n) < GROSS, rng.uniform(-GROSS_SIZE, GROSS_SIZE, n), 0.0)
     total = flux * (1.0 + gross) + np.hypot(photon, floor) * heavy_tailed(rng, n)

@@ -1,7 +1,7 @@
 """When Rubin visits a field, in which band, how deep and how sharp: wide, fast and deep, season by season.
 
-A year of it is made from the 24 nights of the survey validation (`sv_db_subsampled.db`, 4,045 visits of 2025): see
-design rules in docs/method.md. `tests/models/synthesis/test_lsst.py` holds the tables to the list.
+Its tables are of the 24 nights of the survey validation (4,045 visits of 2025): `python -m tests.benchmarks.cadence`
+makes them from the list. docs/method.md says what is made of them.
 """
 
 from dataclasses import dataclass
@@ -31,8 +31,9 @@ SEEING = (  # effective full width at half maximum, arcsec
     (0.93, 1.07, 1.23, 1.41, 1.71),
     (0.94, 1.09, 1.25, 1.59, 2.10),
 )
-# MEASURED: how many of the gaps between two nights of a field were of 1, 2, ... nights, weather included. Longer ones
-# are left out: with them a field would have 63 visits a year and not the 80 that are planned.
+EXPOSURE_S = (38.0, 30.0, 30.0, 30.0, 30.0, 30.0)  # MEASURED: of a visit, by band; a few g visits have 38
+# MEASURED: how many of the gaps between two nights of a field (whole degrees, seen in three nights or more) were of 1,
+# 2, ... nights, weather included. Longer ones are left out: with them a field would have 63 visits a year, not 80.
 GAPS = (143, 47, 39, 34, 31, 60, 31, 19, 17, 15, 12, 16)
 PAIR_SHARE, PAIR_D = 0.7, (0.015, 0.03)  # of the nights of a field in which it is seen again, 22 to 43 minutes later
 HOURS = (0.0, 0.38)  # of the day (UTC), in which it is night at Cerro Pachon
