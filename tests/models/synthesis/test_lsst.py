@@ -14,6 +14,7 @@ from starsieve.models.synthesis.lsst.alerts import (
     FLOOR,
     LOST,
     RUBIN,
+    SOURCES_SHARE,
     draw_exposures,
     lost,
     noise_of,
@@ -26,6 +27,7 @@ from starsieve.models.synthesis.lsst.cadence import (
     EXPOSURE_S,
     GAPS,
     PAIR_D,
+    PAIR_SHARE,
     SEASON,
     SEEING,
     SHARES,
@@ -151,3 +153,43 @@ def test_training_set_of_real_stars(data_dir: Path) -> None:
     np.maximum.at(fullest, curves.owner, curves.epochs)
     assert (fullest >= MIN_EPOCHS).all()
     assert curves.mag.min() > 15.5
+
+
+def test_most_nights_are_pairs() -> None:
+    rng = np.random.default_rng(3)
+    steps = [np.diff(visits(rng, 1.0).mjd) for _ in range(300)]
+    pairs = sum(np.count_nonzero(each < 1.001 * PAIR_D[1]) for each in steps)
+    nights = sum(len(each) + 1 for each in steps) - pairs
+    assert pairs / nights == pytest.approx(PAIR_SHARE, abs=0.02)
+
+
+@pytest.mark.parametrize("mag", [17.0, 20.0, 22.5])
+def test_errors_are_those_of_the_scatter(mag: float) -> None:
+    n = 20_000
+    flux = flux_of(mag, n)
+    seen = select(np.random.default_rng(3), exposures_of_one(n), flux, 0.5 * flux)
+    pull = (seen.mag - mag)[seen.kept] / seen.magerr[seen.kept]
+    assert 0.8 < 1.4826 * np.median(np.abs(pull)) < 1.1
+    assert seen.magerr[seen.kept].min() > FLOOR
+
+
+def test_a_bright_constant_star_does_raise_alerts() -> None:
+    """It scatters by more than its photons. So do the real packets': four of five stars are constant."""
+    n = 20_000
+    flux = flux_of(17.0, n)
+    assert select(np.random.default_rng(3), exposures_of_one(n), flux, flux).detected.mean() > 0.2
+
+
+def test_forced_photometry_loses_the_same_everywhere() -> None:
+    n, points = 400, 100
+    left = lost(np.random.default_rng(2), Epochs(np.arange(1.0 * n * points), np.arange(n + 1) * points))
+    same = [len(np.unique(of_object)) for of_object in left.reshape(n, points)]
+    assert 1 - np.mean(same) / points == pytest.approx(SOURCES_SHARE, abs=0.05)  # one value for the forced others
+
+
+def test_held_out_stars_are_never_learned_and_the_seed_decides(data_dir: Path) -> None:
+    names = read_objects(data_dir / "lightcurves" / "catalina").object_id.tolist()
+    learned = {name for name in names if not splits.held_out(name)}
+    one, again = (next(lsst_light_curves(data_dir, 6, 1, learned, years=0.5)) for _ in range(2))
+    assert {splits.star(name) for name in one.object_id.tolist()} <= learned
+    np.testing.assert_array_equal(one.mag, again.mag)
