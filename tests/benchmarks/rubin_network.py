@@ -3,6 +3,7 @@
 By age and epochs, of the stars that the card is judged on: held out, seen again.
 """
 
+import itertools
 import os
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def main() -> None:
         table = table_of(synthesis.lsst_light_curves(data, JUDGED, SEED, kept, years=years), work, MIN_EPOCHS)
         periodic = called_periodic(classifier, table)
         epochs = np.bincount(table.owner, table.epochs, len(table.label))
-        for low, high in [(EPOCHS[0], EPOCHS[-1]), *zip(EPOCHS[:-1], EPOCHS[1:], strict=True)]:
+        for low, high in [(EPOCHS[0], EPOCHS[-1]), *itertools.pairwise(EPOCHS)]:
             within = (epochs >= low) & (epochs < high)
             cells = [f"{periodic[here].sum()} of {here.sum()}" for here in _each(table, within)]
             console.print(f"| {months or 'any'} | {low} to {high} | {' | '.join(cells)} |")
