@@ -331,6 +331,8 @@ def simulate(
     from starsieve.broker.tools import sending  # noqa: PLC0415
 
     _check_places(output, truth)
+    if output is not None and output.is_dir() and any(output.iterdir()):
+        raise UsageError(f"--output: {output} has files already, which would be taken for alerts of these stars")
     form = form_of(column, labels, band)
     if topic is not None:
         sending.reach(settings, topic)

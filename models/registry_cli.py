@@ -1,14 +1,16 @@
 """The commands about the networks that streams use: those of the package, and those of a folder beside it."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
-from starsieve.features.tools.errors import EXIT_FAILED
+from starsieve.features.tools.errors import EXIT_FAILED, UsageError
 from starsieve.models import ModelError
 
 if TYPE_CHECKING:  # --help needs neither NumPy nor LiteRT
@@ -24,6 +26,7 @@ Address = Annotated[
         help="Folder of networks beside the shipped ones, or an address that fsspec knows.",
     ),
 ]
+FEW_BANDS = 6  # that a table names
 Survey = Annotated[str, typer.Argument(help="One of `starsieve models list`.")]
 
 
@@ -34,21 +37,48 @@ def mount(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def list_networks(networks: Address = None) -> None:
+def list_networks(
+    networks: Address = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each network, nothing else.")] = False,
+) -> None:
     """List the networks at hand. Example: [bold]starsieve models list --networks /srv/networks[/bold]"""
-    table = Table("", "survey", "version", "from", "classes", "bands", "judged on", "right", "macro-F1", "MCC")
+    if as_json:
+        for survey, version, origin, is_active in _known(networks):
+            told = {"survey": survey, "version": version, "from": origin, "active": is_active}
+            typer.echo(json.dumps(told | _numbers(networks, survey, version)))
+        return
+    names = ("", "survey", "version", "from", "classes", "bands", "judged on", "right", "F1", "MCC")
+    # 80 columns: versions are to be copied whole.
+    table = Table(
+        *(Column(name, no_wrap=True) for name in names), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for survey, version, origin, is_active in _known(networks):
         try:
             network = _load(networks, survey, version)
         except ModelError as error:
             table.add_row("*" * is_active, survey, version, origin, f"cannot be used: {error}")
             continue
-        row = (survey, network.version, origin, str(len(network.classes)), " ".join(network.bands))
+        row = (survey, network.version, origin, str(len(network.classes)), _shown(network.bands))
         table.add_row("*" * is_active, *row, *_judged(network.card))
-    table.caption = (
-        "*: the one that streams use. Judged on real held-out stars as the stream sees them, or on all labelled stars."
-    )
+    table.caption = "*: the one that streams use. Judged on real held-out stars as the stream sees them, or on all labelled stars; F1: macro-F1."
     Console().print(table)
+
+
+def _shown(bands: Sequence[str]) -> str:
+    return " ".join(bands) if len(bands) <= FEW_BANDS else f"{len(bands)} bands"
+
+
+def _numbers(address: str | None, survey: str, version: str) -> dict[str, object]:
+    """What the table says of a network, or why it cannot be used."""
+    try:
+        network = _load(address, survey, version)
+    except ModelError as error:
+        return {"error": str(error)}
+    found: dict[str, object] = {"version": network.version, "classes": network.classes, "bands": network.bands}
+    if judged := _judged(network.card):
+        found |= {"judged_on": judged[0]}
+        found |= {name: float(value) for name, value in zip(("accuracy", "macro_f1", "mcc"), judged[1:], strict=True)}
+    return found
 
 
 def _judged(card: "Card") -> tuple[str, ...]:
@@ -152,7 +182,7 @@ def _open(address: str | None) -> "Networks":
     from starsieve.models.serving.networks import Networks  # noqa: PLC0415
 
     if address is None:
-        raise ModelError("where are the networks kept? Give --networks or STARSIEVE_NETWORKS")
+        raise UsageError("where are the networks kept? Give --networks or STARSIEVE_NETWORKS")
     return Networks(address)
 
 

@@ -98,3 +98,13 @@ def test_without_a_folder_there_are_the_shipped_networks_alone(tmp_path: Path) -
         result = run(None, *arguments)
         assert result.exit_code == 2
         assert "STARSIEVE_NETWORKS" in result.stderr
+
+
+def test_the_list_keeps_names_whole_on_a_narrow_terminal_and_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    table = run(None, "list").stdout
+    assert all(line in table for line in ("hipparcos", SHIPPED))
+    assert max(map(len, table.splitlines())) <= 80
+    rows = {row["survey"]: row for row in map(json.loads, run(None, "list", "--json").stdout.splitlines())}
+    assert rows["ztf"]["version"] == SHIPPED
+    assert 0 < rows["ztf"]["macro_f1"] < 1
