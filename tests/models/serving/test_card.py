@@ -25,7 +25,6 @@ VERSIONS = {
     "lsst": "9b0c0fdc",
     "ogle2": "8305b85c",
     "ogle3": "e12872ab",
-    "lsst": "9b0c0fdc",
     "ztf": "f0fef4f8",
 }
 
