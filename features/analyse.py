@@ -8,7 +8,7 @@ from starsieve.features.check import BASELINE_TOO_LONG, NO_PERIOD, USABLE, check
 from starsieve.features.jit import Bytes, Data, Floats, Integers, Singles, kernel
 from starsieve.features.periods.aliases import alias_flags
 from starsieve.features.periods.ceilings import renew_ceilings
-from starsieve.features.periods.choice import choose, measure
+from starsieve.features.periods.choice import choose, for_choice, measure
 from starsieve.features.periods.grid import LONGEST_BASELINE, grid_of
 from starsieve.features.periods.ladder import MOST_EPOCHS, epochs_of_rung, first_in_window
 from starsieve.features.periods.search import UNKNOWN, best_blocks, weighed
@@ -68,10 +68,7 @@ def search_period(
         return
     winsorized_mag, winsorized_err = np.empty(n), np.empty(n)
     winsorize(mag, magerr, band_starts, winsorized_mag, winsorized_err)
-    winsorized, winsorized_chi2 = weighed(time, winsorized_mag, winsorized_err, band_starts)
-    deviation = math.sqrt(
-        winsorized[4][-1] * winsorized_chi2 / np.sum(1 / winsorized_err[band_starts[n_bands - 1] :] ** 2)
-    )
+    winsorized, deviation = for_choice(time, winsorized_mag, winsorized_err, band_starts)
     row[FREQUENCY], row[POWER] = choose(winsorized, deviation, frequencies[:found], step, 1 / baseline)
     row[ALIASES] = alias_flags(winsorized, row[FREQUENCY], row[POWER], 1 / baseline)
     row[PEAK_FREQUENCY], row[PEAK_POWER] = frequencies[0], powers[0]
@@ -234,7 +231,8 @@ def describe(
     winsorized, chi2 = weighed(time, winsorized_mag, winsorized_err, band_starts)
     _, weight, signal, _, shares = winsorized
     row[N_EPOCHS], row[BASELINE] = time.size, time.max()
-    row[FREQUENCY], row[POWER] = measure(winsorized, row[FREQUENCY], grid_of(time.max())[0], 1 / time.max())
+    compared, _ = for_choice(time, winsorized_mag, winsorized_err, band_starts)
+    row[FREQUENCY], row[POWER] = measure(compared, row[FREQUENCY], grid_of(time.max())[0], 1 / time.max())
     frequency = row[FREQUENCY]
     for i in range(bands.size):
         part, b, n = slice(band_starts[i], band_starts[i + 1]), bands[i], n_seen[bands[i]]

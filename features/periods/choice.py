@@ -10,9 +10,10 @@ import math
 
 import numpy as np
 
-from starsieve.features.jit import Data, Floats, kernel
+from starsieve.features.jit import Data, Floats, Integers, kernel
 from starsieve.features.periods.grid import SHORTEST_PERIOD
 from starsieve.features.periods.harmonics import harmonic_power, nested_powers
+from starsieve.features.periods.search import weighed
 
 HARMONICS = 3
 DOUBLE_HARMONICS = 6  # at twice the period, so that both models describe the same shape
@@ -237,8 +238,6 @@ def measure(data: Data, frequency: float, step: float, lowest: float) -> tuple[f
 
     Each harmonic too many adds to the frequency's error.
     """
-    if is_sparse(data):
-        return refine(data, frequency, step, 1, np.empty(2))
     n_harmonics = evidence_of(data, frequency)[1]
     f, _ = refine(data, frequency, step / n_harmonics, n_harmonics, np.empty(2 * n_harmonics))
     f = f if f >= lowest else frequency
@@ -246,9 +245,22 @@ def measure(data: Data, frequency: float, step: float, lowest: float) -> tuple[f
 
 
 @kernel
-def is_sparse(data: Data) -> bool:
-    """Whether several bands have so few epochs that three harmonics of each would fit anything."""
-    return data[4].size > 1 and epochs_per_band(data) < SPARSE
+def for_choice(time: Floats, mag: Floats, magerr: Floats, band_starts: Integers) -> tuple[Data, float]:
+    """What candidates are compared with, and the standard deviation in magnitudes that it is in units of.
+
+    Several bands that have so few epochs that three harmonics of each would fit anything count as one, less the median
+    of each: all of them together tell the shape, though amplitudes differ.
+    """
+    data, chi2 = weighed(time, mag, magerr, band_starts)
+    last = band_starts[-2]
+    if data[4].size > 1 and epochs_per_band(data) < SPARSE:
+        centred = mag.copy()
+        for band in range(band_starts.size - 1):
+            part = slice(band_starts[band], band_starts[band + 1])
+            centred[part] -= np.median(mag[part])
+        data, chi2 = weighed(time, centred, magerr, np.array([0, time.size]))
+        last = 0
+    return data, math.sqrt(data[4][-1] * chi2 / np.sum(1 / magerr[last:] ** 2))
 
 
 @kernel
@@ -257,8 +269,6 @@ def choose(data: Data, deviation: float, candidates: Floats, step: float, lowest
 
     `measure` makes it exact.
     """
-    if is_sparse(data):
-        return refine(data, candidates[0], step, 1, np.empty(2))
     n, coefficients, doubled = epochs_per_band(data), np.empty(2 * HARMONICS), np.empty(2 * DOUBLE_HARMONICS)
     frequency, power = best_candidate(data, candidates, step, lowest)
     frequency, power = walk_up(data, frequency, power, step)
