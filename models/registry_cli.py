@@ -47,11 +47,9 @@ def list_networks(
             told = {"survey": survey, "version": version, "from": origin, "active": is_active}
             typer.echo(json.dumps(told | _numbers(networks, survey, version)))
         return
-    names = ("", "survey", "version", "from", "classes", "bands", "judged on", "right", "F1", "MCC")
-    # 80 columns: versions are to be copied whole.
-    table = Table(
-        *(Column(name, no_wrap=True) for name in names), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    names = ("", "survey", "version", "from", "classes", "bands", "judged", "right", "F1", "MCC")
+    columns = [Column(name, no_wrap=True) for name in names]  # in 80 columns: versions are to be copied whole
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for survey, version, origin, is_active in _known(networks):
         try:
             network = _load(networks, survey, version)
@@ -60,12 +58,17 @@ def list_networks(
             continue
         row = (survey, network.version, origin, str(len(network.classes)), _shown(network.bands))
         table.add_row("*" * is_active, *row, *_judged(network.card))
-    table.caption = "*: the one that streams use. Judged on real held-out stars as the stream sees them, or on all labelled stars; F1: macro-F1."
+    table.caption = (
+        "*: the one that streams use. Judged on real held-out stars as the stream sees them, or on all stars with "
+        "labels; F1 is macro-F1."
+    )
     Console().print(table)
 
 
 def _shown(bands: Sequence[str]) -> str:
-    return " ".join(bands) if len(bands) <= FEW_BANDS else f"{len(bands)} bands"
+    if len(bands) > FEW_BANDS:
+        return f"{len(bands)} bands"
+    return ("" if max(map(len, bands)) == 1 else " ").join(bands)
 
 
 def _numbers(address: str | None, survey: str, version: str) -> dict[str, object]:
