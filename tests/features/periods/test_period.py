@@ -151,6 +151,17 @@ def test_sparse_bands_together_find_what_few_find_alone() -> None:
     assert sum(abs(p / period - 1) < 1e-3 for p in alone) <= 2
 
 
+def test_sparse_bands_together_tell_that_a_binary_has_two_minima() -> None:
+    rng, right = np.random.default_rng(8), 0
+    for _ in range(20):
+        whole = light_curve("contact_binary", 78, 210.0, rng)
+        band = rng.permutation(np.repeat(list("ugrizy"), 13))
+        colour = np.array([("ugrizy".index(each) - 2) * 0.3 for each in band])
+        found = find_period(whole.mjd, whole.mag - colour, whole.magerr, band)
+        right += abs(found.period / whole.period - 1) < 0.01
+    assert right > 12
+
+
 def test_daily_alias_is_flagged_on_one_visit_a_night_and_not_around_the_clock() -> None:
     rng = np.random.default_rng(6)
     nightly = np.arange(120) + 0.001 * rng.normal(size=120)

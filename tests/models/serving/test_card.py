@@ -22,7 +22,7 @@ VERSIONS = {
     "catalina": "f6ff5bd5",
     "eros1": "37babe7f",
     "hipparcos": "d6df25ab",
-    "lsst": "9b0c0fdc",
+    "lsst": "a8611389",
     "ogle2": "8305b85c",
     "ogle3": "e12872ab",
     "ztf": "f0fef4f8",
