@@ -223,7 +223,8 @@ def test_sources_of_a_data_release_are_the_objects_near_them(
         assert are_archived(found).all()
         assert set(band_numbers(found).tolist()) == {2}
         assert found["mag"] == pytest.approx(17 + 0.01 * np.arange(1, RELEASE_EPOCHS))
-    assert summary(redis_url, path, "--objects", objects, "--radius", 1.0)["alerts"] == 0
+    nothing = backfill(redis_url, path, "--objects", objects, "--radius", 1.0)
+    assert (nothing.exit_code, "nothing could be used: 4 no_object_near" in nothing.output) == (1, True)
     refused = backfill(redis_url, path)
     assert refused.exit_code == 2
     assert "--objects" in refused.output

@@ -160,6 +160,7 @@ def test_new_topic_of_a_pattern_is_read_from_its_beginning(kafka: str, redis_url
     stream.worker("early", kafka__topics=f'["^{stream.alerts}.*"]')
     stream.wait_for_members(1)
     stream.alerts = topics.create_topic(kafka, prefix=stream.alerts)
+    stream.read.append(stream.alerts)
     sent = night(stars=1, alerts=30)
     stream.produce(sent)
     stream.finish(len(sent))
