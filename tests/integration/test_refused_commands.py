@@ -131,3 +131,10 @@ def test_replay_ends_where_the_user_may_not_write(secured_kafka: SecuredKafka, p
         assert "0 alerts sent" in result.stderr
         assert reason in result.stderr
     assert topics.read_committed(secured_kafka.address, topic) == []
+
+
+def test_simulate_fills_no_folder_that_has_files(packet: Path) -> None:
+    refused = CliRunner().invoke(app, ["simulate", "--objects", "1", "-o", str(packet.parent)])
+    assert refused.exit_code == 2
+    assert "has files already" in refused.output
+    assert list(packet.parent.iterdir()) == [packet]
