@@ -4,7 +4,7 @@ import time
 from math import inf
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -41,6 +41,15 @@ def create_topics(settings: KafkaSettings, *names: str) -> dict[str, KafkaExcept
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was faster
                 failed[name] = error
     return failed
+
+
+def committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """The group's positions, with its metadata. Raises KafkaException, also where one partition alone has an error."""
+    found = consumer.committed(partitions, _CALL_S) if partitions else []
+    for each in found:
+        if each.error is not None:
+            raise KafkaException(each.error)
+    return found
 
 
 class LibrdkafkaLog:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from starsieve.broker.kafka.clients import LibrdkafkaLog
+from starsieve.broker.kafka.clients import LibrdkafkaLog, committed
 from starsieve.broker.kafka.connection import KafkaRefuses, refuses
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
 from starsieve.broker.kafka.positions import Partition, Positions
@@ -116,7 +116,7 @@ class AlertConsumer:
         """
         for attempt in until_stopped(self._stop, lambda error: isinstance(error, KafkaException), "kafka", self._waits):
             with attempt:
-                for position in self._committed(self._consumer.assignment()):
+                for position in committed(self._consumer, self._consumer.assignment()):
                     offset = position.offset if position.offset >= 0 else OFFSET_BEGINNING
                     self._consumer.seek(TopicPartition(position.topic, position.partition, offset))
                     self._positions.set((position.topic, position.partition), position.offset)
@@ -139,13 +139,6 @@ class AlertConsumer:
                 behind[(position.topic, position.partition)] = max(0, end - position.offset)
         return behind
 
-    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        found = self._consumer.committed(partitions, _CALL_S) if partitions else []
-        for position in found:
-            if position.error is not None:
-                raise KafkaException(position.error)
-        return found
-
     def _report(self, error: KafkaError) -> None:
         if refuses(error):
             raise KafkaRefuses(error.str())
@@ -156,8 +149,8 @@ class AlertConsumer:
             partition = (message.topic, message.partition)
             try:
                 if not self._positions.knows(partition):
-                    (committed,) = self._committed([TopicPartition(*partition)])
-                    self._positions.set(partition, committed.offset)
+                    (position,) = committed(self._consumer, [TopicPartition(*partition)])
+                    self._positions.set(partition, position.offset)
                 first_kept = 0
                 if self._positions.jumps(partition, message.offset):
                     first_kept, _ = self._consumer.get_watermark_offsets(TopicPartition(*partition), timeout=_CALL_S)

@@ -16,7 +16,7 @@ from rich.table import Table
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from starsieve.broker.dead_letters import DeadLetter
-from starsieve.broker.kafka.clients import LibrdkafkaLog
+from starsieve.broker.kafka.clients import LibrdkafkaLog, committed
 from starsieve.broker.kafka.connection import CONNECT_S, Complaints, connect, reason_of, refuses, served
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Outgoing, incoming
 from starsieve.broker.kafka.publisher import Publisher, PublishError, TooLargeError
@@ -223,18 +223,12 @@ class Letters:
         asking = Retrying(
             retry=retry_if_exception(_passes), stop=stop_after_delay(_CALL_S), wait=wait_fixed(_PAUSE_S), reraise=True
         )
-        for committed in asking(self._committed, [TopicPartition(topic, part) for part in found.partitions]):
-            self._ledgers[committed.partition] = self._ledger(committed)
+        partitions = [TopicPartition(topic, part) for part in found.partitions]
+        for position in asking(committed, self.consumer, partitions):
+            self._ledgers[position.partition] = self._ledger(position)
 
-    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        found = self.consumer.committed(partitions, _CALL_S) if partitions else []
-        for each in found:
-            if each.error is not None:
-                raise KafkaException(each.error)
-        return found
-
-    def _ledger(self, committed: TopicPartition) -> Ledger:
-        text, until = committed.metadata or "", committed.offset
+    def _ledger(self, position: TopicPartition) -> Ledger:
+        text, until = position.metadata or "", position.offset
         if not text and until > 0:  # somebody has set the group's offset: it means what it means in all groups
             return Ledger([Span(ANY, 2**31, 0, until)])
         try:
@@ -242,7 +236,7 @@ class Letters:
         except ValueError:
             group = f"{self._kafka.group}-{_NAME}"
             raise CommandError(f"the group {group} has offsets that starsieve has not committed: {text!r}") from None
-        ledger.forget_before(self._first[committed.partition])
+        ledger.forget_before(self._first[position.partition])
         return ledger
 
     def _start(self, part: int) -> int:
