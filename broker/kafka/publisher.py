@@ -35,7 +35,7 @@ class TooLargeError(PublishError):
 
     def __init__(self, text: str, topic: str) -> None:
         super().__init__(f"{topic}: {text}")
-        self.topic = topic
+        self.topic, self.cause = topic, text
 
 
 class Publisher:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,11 +81,17 @@ class Fate(StrEnum):
 
 @dataclass
 class Tally:
-    """How many letters were seen, by reason and fate; those that are not starsieve's, or of an old version, apart."""
+    """How many letters were seen, by reason and fate; those that are not starsieve's, or of an old version, apart.
+
+    before: how many of those that are done were put back by this same redrive, before it began anew.
+    """
+
+    before: int = 0
 
     counts: Counter[tuple[str, Fate]] = field(default_factory=Counter)
     times: dict[str, tuple[int, int]] = field(default_factory=dict)  # of the first and the last by reason, ms
     held: Counter[str] = field(default_factory=Counter)  # by the topic that cannot be written to
+    why_held: Mapping[str, str] = field(default_factory=dict)
     foreign: int = 0
     saved: int = 0
     reasons: set[str] = field(default_factory=set)  # of all letters, also those that are not meant
@@ -103,6 +109,11 @@ class Tally:
         """How many have this fate."""
         return sum(count for (_, each), count in self.counts.items() if each is fate)
 
+    @property
+    def put_back(self) -> int:
+        """How many this redrive put back."""
+        return self.of(Fate.LEFT) + self.before
+
     def as_table(self) -> Table:
         """A row for each reason."""
         table = Table("reason", "letters", *Fate, "first (UTC)", "last (UTC)")
@@ -117,7 +128,7 @@ class Tally:
     def left_out(self, limit: int) -> list[str]:
         """What is not put back, and why, in sentences."""
         sentences = {
-            f"were put back before: the group {_NAME}'s offsets say so": self.of(Fate.DONE),
+            f"were put back before: the group {_NAME}'s offsets say so": self.of(Fate.DONE) - self.before,
             f"were given up: put back {limit} times already (--limit)": self.of(Fate.GIVEN_UP),
             "cannot be put back: they hold no packet, only where it was (`too_large`)": self.of(Fate.NOTICE),
         }
@@ -127,7 +138,7 @@ class Tally:
     def set_aside(self) -> list[str]:
         """What no redrive puts back as things are, in sentences."""
         held = [topic for topic, _ in self.held.most_common()]
-        told = [f"{self.held[topic]:,} stay where they are: {topic} is absent or not ours to write" for topic in held]
+        told = [f"{self.held[topic]:,} stay where they are: {topic} {self.why_held[topic]}" for topic in held]
         if len(held) > _NAMED:
             n_others = sum(self.held[topic] for topic in held[_NAMED:])
             told[_NAMED:] = [f"{n_others:,} stay where they are, for {len(held) - _NAMED:,} more such topics"]
@@ -156,7 +167,13 @@ class Letters:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, selection: Selection, say: Callable[[str], None], stop: threading.Event
+        self,
+        kafka: KafkaSettings,
+        selection: Selection,
+        say: Callable[[str], None],
+        stop: threading.Event,
+        open_topics: "OpenTopics",
+        before: int = 0,
     ) -> None:
         self._kafka, self._selection, self._stop = kafka, selection, stop
         self._heard = Complaints(say)
@@ -171,8 +188,8 @@ class Letters:
                 **self._heard.callbacks,
             }
         )
-        self.tally = Tally()
-        self._open = OpenTopics(kafka)
+        self._open = open_topics
+        self.tally = Tally(before, why_held=open_topics.closed)
         self._ledgers: dict[int, Ledger] = {}
         self._next: dict[int, int] = {}  # offsets, by partition
         self._ends: dict[int, int] = {}  # of the partitions that are not yet read
@@ -290,19 +307,26 @@ class Letters:
 class OpenTopics:
     """The topics that there are and that this user may write to; none is created: anybody may forge a letter's topic.
 
-    `closed` has those that were asked for in vain.
+    `closed` has those that were asked for in vain, or take no message as large as theirs, and which of the two.
     """
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._admin = AdminClient({**kafka.connection, "log_level": 2}, logger=LibrdkafkaLog())
         self._present = set(self._admin.list_topics(timeout=_CALL_S).topics)
         self._known: set[str] = set()
-        self.closed: set[str] = set()
+        self.closed: dict[str, str] = {}
 
     def __contains__(self, topic: str) -> bool:
-        if topic not in self._known | self.closed:
-            (self._known if self._may_write(topic) else self.closed).add(topic)
-        return topic in self._known
+        if topic not in self._known and topic not in self.closed:
+            if self._may_write(topic):
+                self._known.add(topic)
+            else:
+                self.closed[topic] = "is absent or not ours to write"
+        return topic not in self.closed
+
+    def close(self, too_large: TooLargeError) -> None:
+        """Puts no letter back on this topic any more."""
+        self.closed[too_large.topic] = f"does not take one of them, raise its max.message.bytes ({too_large.cause})"
 
     def _may_write(self, topic: str) -> bool:
         if topic not in self._present:
@@ -320,7 +344,10 @@ class OpenTopics:
 def survey(kafka: KafkaSettings, selection: Selection, say: Callable[[str], None], save: Path | None = None) -> Tally:
     """What there is; writes the packets into the folder `save`, named by where message and letter were read."""
     connect(kafka, CONNECT_S)
-    with _told(kafka), closing(Letters(kafka, selection, say, threading.Event())) as letters:
+    with (
+        _told(kafka),
+        closing(Letters(kafka, selection, say, threading.Event(), OpenTopics(kafka))) as letters,
+    ):
         for letter, _ in letters:
             if save is not None and letter.has_packet:
                 where = f"{letter.topic[:_LONGEST_TOPIC]}-{letter.partition}-{letter.offset}"
@@ -340,33 +367,38 @@ def redrive(kafka: KafkaSettings, selection: Selection, say: Callable[[str], Non
     """
     connect(kafka, CONNECT_S)
     # Before the offsets are read: a redrive that was killed, or still runs, is cut off here.
-    with (
-        _told(kafka),
-        Publisher(kafka, _NAME, stop) as publisher,
-        closing(Letters(kafka, selection, say, stop)) as letters,
-    ):
-        batch: list[Outgoing] = []
-        n_bytes, done = 0, 0
+    with _told(kafka), Publisher(kafka, _NAME, stop) as publisher:
+        open_topics, done = OpenTopics(kafka), 0
+        while True:
+            with closing(Letters(kafka, selection, say, stop, open_topics, done)) as letters:
+                try:
+                    for batch in _batches(letters, kafka.batch_size):
+                        publisher.publish(batch, letters.positions(), letters.consumer.consumer_group_metadata())
+                        done += len(batch)
+                except TooLargeError as error:  # from what is committed on, without that topic
+                    open_topics.close(error)
+                    continue
+                except PublishError as error:
+                    raise CommandError(f"broken off: {error}; redrive again, no letter is lost or doubled") from error
+            if stop.is_set():
+                raise CommandError(f"stopped: {done:,} were put back; redrive again for the others")
+            return letters.tally
 
-        def publish() -> None:
-            nonlocal n_bytes, done
-            if batch:
-                _publish(publisher, batch, letters)
-                done += len(batch)
-            batch.clear()
-            n_bytes = 0
 
-        for letter, fate in letters:
-            # Of the letters before this one: it is noted as seen to only after this.
-            if len(batch) >= kafka.batch_size or n_bytes >= _MAX_BATCH_BYTES:
-                publish()
-            if fate is Fate.LEFT:
-                batch.append(letter.put_back())
-                n_bytes += len(letter.letter.value)
-        publish()
-        if stop.is_set():
-            raise CommandError(f"stopped: {done:,} were put back; redrive again for the others")
-        return letters.tally
+def _batches(letters: Letters, most: int) -> Iterator[list[Outgoing]]:
+    """What is to be put back of the letters that are seen to by then; noted as done is no more than that."""
+    batch: list[Outgoing] = []
+    n_bytes = 0
+    for letter, fate in letters:
+        # Of the letters before this one: it is noted as seen to only after this.
+        if len(batch) >= most or n_bytes >= _MAX_BATCH_BYTES:
+            yield batch
+            batch, n_bytes = [], 0
+        if fate is Fate.LEFT:
+            batch.append(letter.put_back())
+            n_bytes += len(letter.letter.value)
+    if batch:
+        yield batch
 
 
 def _passes(error: BaseException) -> bool:
@@ -379,12 +411,3 @@ def _told(kafka: KafkaSettings) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise CommandError(f"{kafka.dead_letter_topic}: {reason_of(error)}") from error
-
-
-def _publish(publisher: Publisher, batch: list[Outgoing], letters: Letters) -> None:
-    try:
-        publisher.publish(batch, letters.positions(), letters.consumer.consumer_group_metadata())
-    except TooLargeError as error:
-        raise CommandError(f"raise max.message.bytes of that topic and redrive again: {error}") from error
-    except PublishError as error:
-        raise CommandError(f"broken off: {error}; redrive again, no letter is lost or doubled") from error

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from starsieve.broker.settings import KafkaSettings
 from starsieve.broker.signals import stop_on_signals
-from starsieve.broker.tools.redrive import Fate, Selection, Tally, redrive, survey
+from starsieve.broker.tools.redrive import Selection, Tally, redrive, survey
 from starsieve.features.tools.commands import check_folder, tell
 from starsieve.features.tools.errors import UsageError
 
@@ -28,7 +28,7 @@ def show(kafka: KafkaSettings, selection: Selection, *, as_table: bool, save: Pa
 def put_back(kafka: KafkaSettings, selection: Selection) -> None:
     """Puts letters back until a signal, and says how many. Raises as `redrive` does."""
     tally = redrive(kafka, selection, tell, stop_on_signals())
-    typer.echo(f"{tally.of(Fate.LEFT):,} dead letters put back", err=True)
+    typer.echo(f"{tally.put_back:,} dead letters put back", err=True)
     _say(tally.left_out(selection.limit))
     _check_reasons(tally, selection)
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import sys
 import threading
 import time
@@ -15,14 +16,21 @@ import fastavro
 import pytest
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AclOperation, AdminClient, ResourceType
+from confluent_kafka.admin import (
+    AclOperation,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
 from confluent_kafka.cimpl import NewTopic
 
 from starsieve.broker.dead_letters import dead_letter
 from starsieve.broker.kafka.messages import OWN_MARK, Incoming
 from starsieve.broker.settings import KafkaSettings, Settings
 from starsieve.broker.surveys import AlertError
-from starsieve.broker.tools.redrive import Fate, Selection, redrive
+from starsieve.broker.tools.redrive import Selection, redrive
 from starsieve.features.tools.errors import CommandError
 from tests.integration import topics
 from tests.integration.conftest import MakeStream
@@ -46,13 +54,15 @@ class Letters:
         self.topic = topics.create_topic(kafka, partitions=2, prefix="letters")
         self.options = ["-b", kafka, "--dead-letter-topic", self.topic, "--group", f"group-of-{self.topic}"]
 
-    def write(self, numbers: Sequence[int], *, redrives: int = 0, time_ms: int = 0, reason: str = "") -> None:
+    def write(
+        self, numbers: Sequence[int], *, redrives: int = 0, time_ms: int = 0, reason: str = "", padding: bytes = b""
+    ) -> None:
         """Letters of the packets `packet NUMBER`, whose reasons take turns."""
         settings = Settings(kafka=KafkaSettings(dead_letter_topic=self.topic))
         with Producer({"bootstrap.servers": self.kafka}) as producer:
             for number in numbers:
                 headers = [("starsieve_redrives", str(redrives).encode())] if redrives else []
-                message = Incoming(self.alerts, 0, number, None, None, f"packet {number}".encode(), list(headers))
+                message = Incoming(self.alerts, 0, number, None, None, b"packet %d" % number + padding, list(headers))
                 error = AlertError(reason or REASONS[number % 2], "as a test has it")
                 letter = dead_letter(message, settings, {0: error})
                 value = b"" if reason == "too_large" else letter.value
@@ -65,7 +75,7 @@ class Letters:
 
     def redrive_some(self, selection: Selection) -> int:
         """How many were put back: in this process, which is quicker."""
-        return redrive(self.settings(self.kafka), selection, print, threading.Event()).of(Fate.LEFT)
+        return redrive(self.settings(self.kafka), selection, print, threading.Event()).put_back
 
     def settings(self, address: str, options: Mapping[str, str] = {}) -> KafkaSettings:
         return KafkaSettings.model_validate(
@@ -80,7 +90,7 @@ class Letters:
     def put_back(self) -> list[int]:
         """The numbers of the packets that came back, sorted."""
         values = [message.value() or b"" for message in topics.read_committed(self.kafka, self.alerts)]
-        return sorted(int(value.removeprefix(b"packet ")) for value in values)
+        return sorted(int(value.split()[1]) for value in values)
 
 
 @pytest.fixture
@@ -167,6 +177,26 @@ def test_letters_of_topics_that_are_gone_stay_until_there_is_one(letters: Letter
     assert letters.put_back() == list(range(1, 10, 2))
 
 
+def test_letters_larger_than_their_topic_takes_stay_and_the_others_go_on(letters: Letters) -> None:
+    narrow = topics.create_topic(letters.kafka, prefix="narrow", max_bytes=1000)
+    wide, letters.alerts = letters.alerts, narrow
+    letters.write([1], padding=b" " + random.Random(1).randbytes(2000).hex().encode())
+    letters.alerts = wide
+    letters.write([0, 2, 3])
+    for count in (3, 0):
+        said = letters.redrive()
+        assert f"{count} dead letters put back" in said
+        assert f"1 stay where they are: {narrow} does not take one of them, raise its max.message.bytes" in said
+        assert letters.put_back() == [0, 2, 3]
+    admin = AdminClient({"bootstrap.servers": letters.kafka})
+    raised = ConfigEntry("max.message.bytes", "10000", incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, narrow, incremental_configs=[raised])
+    admin.incremental_alter_configs([resource])[resource].result(TIMEOUT)
+    assert "1 dead letters put back" in letters.redrive()
+    letters.alerts = narrow
+    assert letters.put_back() == [1]
+
+
 def test_what_cannot_be_meant_is_refused(letters: Letters) -> None:
     letters.write(range(2))
     for options, told in (
@@ -239,7 +269,7 @@ def test_the_rights_that_are_documented_are_enough(secured_kafka: SecuredKafka) 
     mine, letters.alerts = letters.alerts, topics.create_topic(letters.kafka, prefix="not-ours")
     letters.write(range(3))
     tally = redrive(kafka, Selection(), print, threading.Event())
-    assert tally.of(Fate.LEFT) == 10
+    assert tally.put_back == 10
     assert tally.held == {letters.alerts: 3}
     assert letters.put_back() == []
     letters.alerts = mine
