@@ -16,11 +16,14 @@ log = structlog.get_logger()
 #: Why a letter has no packet: it was larger than the dead-letter topic takes.
 TOO_LARGE = "too_large"
 _ADDED = ("reason", "detail", "topic", "partition", "offset", "record", "records", "survey")
-_OURS = {OWN_MARK[0], *_ADDED}
 _CAME_WITH = "original_"
+# Also the names that ours are kept under, so that taking the prefix off gives back what came.
+_LIKE_OURS = re.compile(f"(?:{_CAME_WITH})*(?:{'|'.join((OWN_MARK[0], *_ADDED))})")
+_MOST_HEADERS = 100_000 - len(_ADDED) - 1  # that it came with: librdkafka reads no message with more in all
 # First in the headers of a message that was put back: how many times, and which records are to be answered, if not all.
 _REDRIVES, _RECORDS = "starsieve_redrives", "starsieve_records"
 _TOPIC = re.compile(r"(?!__)[a-zA-Z0-9._-]{1,249}")  # none of Kafka's own, which begin with two underscores
+_COUNT = re.compile(r"[0-9]{1,19}")  # an offset has 63 bits
 _NUMBERS = re.compile(r"[0-9]{1,4}(,[0-9]{1,4})*")  # a container has 1,000 records at most
 _REASON = re.compile(r"[a-z_0-9]+")
 
@@ -51,15 +54,11 @@ def dead_letter(
     )
     texts = zip(_ADDED, values, strict=True)
     added = [(name, str(text).encode(errors="backslashreplace")) for name, text in texts]
-    came = [(f"{_CAME_WITH}{name}" if _is_like_ours(name) else name, value) for name, value in message.headers]
+    came = [
+        (f"{_CAME_WITH}{name}" if _LIKE_OURS.fullmatch(name) else name, value)
+        for name, value in message.headers[:_MOST_HEADERS]
+    ]
     return Outgoing(settings.kafka.dead_letter_topic, message.key, message.value, [*came, *added])
-
-
-def _is_like_ours(name: str) -> bool:
-    """Also the names that ours are kept under, so that taking the prefix off gives back what came."""
-    while name.startswith(_CAME_WITH):
-        name = name.removeprefix(_CAME_WITH)
-    return name in _OURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +89,14 @@ class DeadLetter:
         }
         numbers = text["partition"], text["offset"], text["records"]
         if not (
-            all(number.isascii() and number.isdecimal() for number in numbers)
+            all(map(_COUNT.fullmatch, numbers))
             and _TOPIC.fullmatch(text["topic"])
             and _NUMBERS.fullmatch(text["record"])
             and _REASON.fullmatch(text["reason"])
         ):
             return None
         came = [
-            (name.removeprefix(_CAME_WITH) if _is_like_ours(name) else name, value)
+            (name.removeprefix(_CAME_WITH) if _LIKE_OURS.fullmatch(name) else name, value)
             for name, value in letter.headers[1 : -len(_ADDED)]
         ]
         redrives, before, headers = _redriven(came)
@@ -134,7 +133,7 @@ def _redriven(headers: list[Header]) -> tuple[int, str | None, list[Header]]:
     A stranger's headers of these names stand elsewhere, or say nothing that we would: they are left where they are.
     """
     times = _value(headers[:1], _REDRIVES)
-    if not (times.isascii() and times.isdecimal()):
+    if not _COUNT.fullmatch(times):
         return 0, None, headers
     records = _value(headers[1:2], _RECORDS)
     if not _NUMBERS.fullmatch(records):

@@ -58,9 +58,8 @@ class Outcome:
     def read(cls, message: Incoming) -> Self:
         """A message of any output format. Raises AlertError for what is not starsieve's."""
         told = told_by(message)
-        record = _record(message, told)
         try:
-            return cls._of(record, told, message.position)
+            return cls._of(_record(message, told), told, message.position)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise AlertError("other_avro", "it has not what an outcome has") from None
 
@@ -69,7 +68,7 @@ class Outcome:
         if not record.keys() >= _SHOWN or record["status"] not in (CLASSIFIED, NOT_CLASSIFIED):
             raise KeyError
         classified = record["status"] == CLASSIFIED
-        best, probability = top_class(record) if classified else (None, None)
+        best, probability = _best(record, told) if classified else (None, None)
         probabilities = {str(each["className"]): float(each["probability"]) for each in record["classifications"]}
         if any(not 0 <= each <= _MOST_PROBABLE for each in probabilities.values()):
             raise ValueError
@@ -80,7 +79,7 @@ class Outcome:
             survey=_typed(record.get("survey"), str),
             time=_time(_typed(record.get("alertTimestamp"), int)),
             status=record["status"],
-            class_name=_typed(told.get("class", best) if classified else None, str),
+            class_name=_typed(best, str),
             probability=_typed(probability, float),
             reason=_typed(record["reason"], str),
             probabilities=probabilities,
@@ -109,6 +108,13 @@ def top_class(record: Record) -> tuple[str, float]:
     """The most probable class of a classified message, and its probability."""
     best = max(record["classifications"], key=lambda each: each["probability"])
     return best["className"], best["probability"]
+
+
+def _best(record: Record, told: Mapping[str, str]) -> tuple[str, float]:
+    """The network's class and its probability: a convention with classes of its own has sums of them."""
+    if told.get("format", "starsieve") not in _WHOLE and {"class", "probability"} <= told.keys():
+        return told["class"], float(told["probability"])
+    return top_class(record)
 
 
 def told_by(message: Incoming) -> dict[str, str]:

@@ -172,7 +172,7 @@ class Pipeline:
                 try:
                     answers.append(self._outcome(each, outcome, ingested_ms))
                 except AlertError as error:  # the output's convention cannot say it
-                    bad.append(replace(each, content=error))
+                    bad.append(replace(each, content=error.bare()))
         with stage("write"):
             self._save(changes, stored)
         self._drift.count(outcomes, stored, self.classifier.reference)  # once it is stored: no batch counts twice

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +25,7 @@ _OPTIONS = (
     "socket_keepalive",
     "socket_timeout",
 )
+_AT_LEAST = {"socket_timeout": 0.01, "socket_connect_timeout": 0.01, "max_connections": 1, "health_check_interval": 0}
 _TLS_OPTIONS = (*_FILES, "ssl_ca_path", "ssl_cert_reqs", "ssl_check_hostname", "ssl_ciphers", "ssl_min_version",
                 "ssl_password")  # fmt: skip
 _SOCKET_OPTIONS = ("db", "username", "password")
@@ -65,11 +67,20 @@ def check_address(url: str) -> None:
             raise ValueError(f"its option {name!r} is unknown or not allowed: {hint}")
         if name in _FILES and not Path(values[0]).is_file():
             raise ValueError(f"its option {name}: there is no file {values[0]}")
+        if name in _AT_LEAST and not _is_number(values[0], _AT_LEAST[name]):
+            raise ValueError(f"its option {name} takes a number, {_AT_LEAST[name]} or more")
     try:
         with connect(url) as client:
             client.connection_pool.make_connection()
     except (TypeError, ValueError, redis.RedisError) as error:
         raise ValueError(f"redis-py cannot use it: {type(error).__name__}") from None
+
+
+def _is_number(text: str, least: float) -> bool:
+    try:
+        return least <= float(text) < inf
+    except ValueError:
+        return False
 
 
 def connect(url: str) -> redis.Redis:

@@ -65,10 +65,13 @@ RESERVED_OPTIONS = {
     "group.id": "use the setting kafka.group",
     "isolation.level": "what an aborted transaction has written is nobody's alert",
     "metadata.broker.list": "use the setting kafka.bootstrap_servers",
+    "partition.assignment.strategy": "workers hand partitions over one by one",
     "transactional.id": "use the setting worker",
 }
 
 
+# Of confluent-kafka: functions and objects; of librdkafka: a cluster that is none.
+_NO_TEXT = re.compile(r"_|^logger$|^default\.topic\.config$|^test\.mock\.")
 _MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's default
 # Settings whose wrong value may be repeated; the others may hold passwords, and so may settings that do not exist.
 _SHOWN = {
@@ -112,6 +115,8 @@ class KafkaSettings(BaseModel):
     @classmethod
     def _keep_guarantees(cls, options: dict[str, SecretStr]) -> dict[str, SecretStr]:
         for name in options:
+            if _NO_TEXT.search(name):
+                raise ValueError(f"{name} cannot be set: librdkafka has no such option, or none that a text can give")
             if name in RESERVED_OPTIONS:
                 raise ValueError(f"{name} cannot be set: {RESERVED_OPTIONS[name]}")
         interval = options.get("max.poll.interval.ms")
@@ -162,7 +167,7 @@ class SurveySettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     topics: list[Topic] = Field(min_length=1)
-    output_topic: Text | None = None
+    output_topic: TopicName | None = None
     output_format: Text | None = None
     min_epochs: int | None = Field(None, ge=7)
     min_epochs_together: int | None = Field(None, ge=0)

@@ -82,6 +82,8 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
     surveys = settings.each
     for each in surveys:
         _check(each)
+    publisher = Publisher(settings.kafka, settings.worker, stop, health.waits_for_kafka)
+    consumer = AlertConsumer(settings.kafka, stop, health.waits_for_kafka, [each.kafka for each in surveys])
     warm_up()
     for each in surveys:
         installed.survey(each.survey).warm_up()
@@ -103,11 +105,6 @@ def _run(settings: Settings, stop: threading.Event, health: Health) -> None:
         for attempt in until_stopped(stop, lambda error: isinstance(error, KafkaAway), "kafka", health.waits_for_kafka):
             with attempt:
                 connect(settings.kafka)
-        try:
-            publisher = Publisher(settings.kafka, settings.worker, stop, health.waits_for_kafka)
-            consumer = AlertConsumer(settings.kafka, stop, health.waits_for_kafka, [each.kafka for each in surveys])
-        except KafkaException as error:
-            raise SettingsError(f"kafka.options: {error.args[0].str()}") from None
         with publisher, consumer:
             topics = dict.fromkeys(topic for each in surveys for topic in each.kafka.written)
             for topic, reason in create_topics(settings.kafka, *topics).items():
@@ -160,6 +157,8 @@ def _check(settings: Settings) -> None:
         raise SettingsError(
             f"survey: no network of {settings.survey!r} comes with starsieve: give a folder that has one in `networks`"
         )
+    if settings.survey != "ztf" and "topics" not in settings.kafka.model_fields_set:
+        raise SettingsError(f"kafka.topics: say where the alerts of {settings.survey} are (--topic): it has no default")
     if settings.output_format not in ENCODERS:
         raise SettingsError(f"output_format: {settings.output_format!r} is none of {', '.join(ENCODERS)}")
     carried = CARRIES.get(settings.output_format)

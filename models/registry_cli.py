@@ -59,8 +59,8 @@ def list_networks(
         row = (survey, network.version, origin, str(len(network.classes)), _shown(network.bands))
         table.add_row("*" * is_active, *row, *_judged(network.card))
     table.caption = (
-        "*: the one that streams use. Judged on real held-out stars as the stream sees them, or on all stars with "
-        "labels; F1 is macro-F1."
+        "*: the one that streams use. Judged on real held-out stars as the stream sees them, on all stars with "
+        "labels, or on synthetic light curves alone; F1 is macro-F1."
     )
     Console().print(table)
 
@@ -89,7 +89,10 @@ def _judged(card: "Card") -> tuple[str, ...]:
     scores, of_all = card.honest, card.of_all
     if scores is None or of_all is None:
         return ()
-    judged, right = ("labels", of_all.accuracy) if scores is card.scores else ("stream", scores.accuracy)
+    if scores is not card.scores:
+        judged, right = "stream", scores.accuracy
+    else:
+        judged, right = "synth" if card.simulated else "labels", of_all.accuracy
     return judged, f"{right:.2f}", f"{scores.macro_f1:.2f}", f"{scores.mcc:.2f}"
 
 

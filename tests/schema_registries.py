@@ -2,8 +2,9 @@
 
 import json
 import ssl
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,12 +14,17 @@ UNKNOWN = 404, json.dumps({"error_code": 40403, "message": "Schema not found"}).
 
 
 class Registry(ThreadingHTTPServer):
-    """`answers` by the path that is asked for; `asked` has all paths."""
+    """`answers` by the path that is asked for; `asked` has all paths, `credentials` what came with them.
+
+    With `pause_s` its answers come byte by byte.
+    """
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.asked: list[str] = []
+        self.credentials: list[str | None] = []
+        self.pause_s = 0.0
         self.address = f"http://127.0.0.1:{self.server_port}"
 
     def knows(self, schema_id: int, schema: Any) -> None:
@@ -29,11 +35,18 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Registry)
         self.server.asked.append(self.path)
+        self.server.credentials.append(self.headers["Authorization"])
         status, body = self.server.answers.get(self.path, UNKNOWN)
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if not self.server.pause_s:
+            self.wfile.write(body)
+            return
+        with suppress(OSError):  # who asked has gone
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                time.sleep(self.server.pause_s)
 
     def log_message(self, *_: Any) -> None:
         """Nothing, on standard error."""

@@ -33,7 +33,7 @@ class Workers:
             log = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end
             self._logs.append(log)
             command = [sys.executable, "-m", "starsieve.broker.cli", "run"]
-            environment = os.environ | _variables(settings, worker=f"bench-{number}", port=port)
+            environment = _environment(settings, worker=f"bench-{number}", port=port)
             self._processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))  # noqa: S603
 
     def __enter__(self) -> Self:
@@ -77,14 +77,17 @@ class Workers:
         return "\n".join(ends)
 
 
-def _variables(settings: Settings, worker: str, port: int) -> dict[str, str]:
-    """The settings of a worker as environment variables."""
+def _environment(settings: Settings, worker: str, port: int) -> dict[str, str]:
+    """Of a worker: ours, but with these settings alone, whatever ours says of any."""
     kafka = settings.kafka.model_dump(exclude={"options"})
     kafka["options"] = {name: value.get_secret_value() for name, value in settings.kafka.options.items()}
     redis = {**settings.redis.model_dump(exclude={"url"}), "url": settings.redis.url.get_secret_value()}
-    own = {"survey": settings.survey, "worker": worker, "metrics_port": str(port), "metrics_address": "127.0.0.1"}
-    own |= {"kafka": json.dumps(kafka), "redis": json.dumps(redis)}
-    return {f"STARSIEVE_{name.upper()}": value for name, value in own.items()}
+    told = settings.model_dump(exclude={"kafka", "redis", "surveys"}, exclude_none=True)
+    told |= {"worker": worker, "metrics_port": port, "metrics_address": "127.0.0.1"}
+    told |= {"kafka": json.dumps(kafka), "redis": json.dumps(redis)}
+    prefixes = tuple(f"STARSIEVE_{name.upper()}" for name in Settings.model_fields)
+    others = {name: value for name, value in os.environ.items() if not name.upper().startswith(prefixes)}
+    return others | {f"STARSIEVE_{name.upper()}": str(value) for name, value in told.items()}
 
 
 def _is_ready(port: int) -> bool:

@@ -151,6 +151,7 @@ def redrive(
         moment("--since", since) if since else None,
         moment("--until", until) if until else None,
         limit,
+        frozenset(topic for each in settings.each for topic in each.kafka.written),
     )
     if list_ or save is not None:
         redrive_command.show(settings.kafka, selection, as_table=list_, save=save)

@@ -4,10 +4,10 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 
@@ -18,6 +18,7 @@ from starsieve.features.tools.errors import CommandError
 CONNECT_S = 5
 
 T = TypeVar("T")
+Client = TypeVar("Client", AdminClient, Consumer, Producer)
 
 _REFUSALS = {
     KafkaError._AUTHENTICATION,
@@ -30,6 +31,7 @@ _REFUSALS = {
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_TRANSACTION_TIMEOUT,
 }
 # A Kafka that goes down in the middle of a handshake looks as if it refused, but only once; the others are its answers.
 _PERHAPS_BROKEN_OFF = {KafkaError._AUTHENTICATION, KafkaError._SSL, KafkaError._TRANSPORT}
@@ -64,10 +66,7 @@ def connect(settings: KafkaSettings, timeout_s: float = 10) -> ClusterMetadata:
         SettingsError: librdkafka does not take an option.
     """
     heard = _FirstComplaints(settings)
-    try:
-        admin = AdminClient({**settings.connection, **heard.callbacks})
-    except (KafkaException, TypeError, ValueError) as error:
-        raise SettingsError(f"kafka.options: {reason_of(error)}") from None
+    admin = client(AdminClient, {**settings.connection, **heard.callbacks})
     deadline = time.monotonic() + timeout_s
     patience = 0.25
     while (left := deadline - time.monotonic()) > 0:
@@ -80,6 +79,14 @@ def connect(settings: KafkaSettings, timeout_s: float = 10) -> ClusterMetadata:
     raise KafkaAway(
         f"cannot reach Kafka at {str(heard) or f'{settings.bootstrap_servers}: no answer in {timeout_s:g} s'}"
     )
+
+
+def client(kind: Callable[..., Client], config: Mapping[str, Any], **more: Any) -> Client:
+    """A client of librdkafka, which has not connected yet. Raises SettingsError: it does not take an option."""
+    try:
+        return kind(config, **more)
+    except (KafkaException, TypeError, ValueError) as error:
+        raise SettingsError(f"kafka.options: {reason_of(error)}") from None
 
 
 def refuses(error: KafkaError) -> bool:

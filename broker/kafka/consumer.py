@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from starsieve.broker.kafka.clients import LibrdkafkaLog, committed
-from starsieve.broker.kafka.connection import KafkaRefuses, refuses
+from starsieve.broker.kafka.connection import KafkaRefuses, client, refuses
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, Incoming, incoming
 from starsieve.broker.kafka.positions import Partition, Positions
 from starsieve.broker.kafka.topics import contested, select
@@ -20,7 +20,8 @@ log = structlog.get_logger()
 
 _POLL_S = 0.2  # how long to wait for the first message of a batch; the others are taken if they are there
 _SLICE = 16  # messages taken at once: between slices the batch's bytes are looked at
-_MAX_BATCH_BYTES = 64 * 2**20
+_MAX_BATCH_BYTES = 32 * 2**20  # twice as much may be in hand: one batch is published while the next is answered
+_MOST_AHEAD_KB = 16 * 2**10  # of a partition, that librdkafka fetches before it is asked
 _CALL_S = 10.0
 # A killed worker's partitions wait for as long; the client's default is 45 s. Heartbeats come from librdkafka's own
 # thread: a long batch does not hold them up.
@@ -47,7 +48,8 @@ class AlertConsumer:
     ) -> None:
         self._surveys = surveys or [settings]
         self._stop, self._waits = stop, waits
-        self._consumer = Consumer(
+        self._consumer = client(
+            Consumer,
             {
                 "group.id": settings.group,
                 "enable.auto.commit": False,
@@ -56,6 +58,7 @@ class AlertConsumer:
                 "isolation.level": "read_committed",
                 "partition.assignment.strategy": "cooperative-sticky",
                 "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+                "queued.max.messages.kbytes": _MOST_AHEAD_KB,
                 **settings.connection,
             },
             logger=LibrdkafkaLog(),
@@ -103,7 +106,7 @@ class AlertConsumer:
                     self._report(error)
                 else:
                     messages.append(incoming(message))
-                    n_bytes += len(messages[-1].value)
+                    n_bytes += messages[-1].n_bytes
         self._count_lost(messages)
         if messages:
             self.last_timestamp_ms = messages[-1].timestamp_ms

@@ -11,6 +11,7 @@ Headers = list[Header]
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024  # containers of dozens of packets have been seen at 2.5 MB
 #: Stands first in the headers of all that starsieve publishes, so that it never reads its own output.
 OWN_MARK = ("producer", b"starsieve")
+_HEADER_BYTES = 200
 # From C, where the answer is checked: Python's own calls, once they are specialised, take a list that comes with an
 # error for a good one, and the error is raised somewhere later.
 _headers_of = methodcaller("headers")
@@ -29,6 +30,11 @@ class Incoming:
     value: bytes
     headers: Headers
     headers_error: str | None = None  # why the headers, then empty, could not be read
+
+    @property
+    def n_bytes(self) -> int:
+        """What it takes in memory, about: a header of no byte takes some, too."""
+        return len(self.value) + sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in self.headers)
 
     @property
     def position(self) -> str:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from tenacity import Retrying
 
 from starsieve.broker.kafka.clients import LibrdkafkaLog
-from starsieve.broker.kafka.connection import KafkaRefuses, refuses
+from starsieve.broker.kafka.connection import KafkaRefuses, client, refuses
 from starsieve.broker.kafka.messages import MAX_MESSAGE_BYTES, OWN_MARK, Incoming, Outgoing
 from starsieve.broker.retries import Waits, until_stopped
 from starsieve.broker.settings import KafkaSettings
@@ -43,7 +43,8 @@ class Publisher:
 
     Raises:
         KafkaRefuses: this client may not write, or not with this transactional id.
-        KafkaException: an option is wrong, or we were told to stop while Kafka was away.
+        SettingsError: librdkafka does not take an option.
+        KafkaException: we were told to stop while Kafka was away.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class Publisher:
             "message.max.bytes": MAX_MESSAGE_BYTES,
             **settings.connection,
         }
+        self._producer = self._created()
 
     def __enter__(self) -> Self:
-        self._start()
+        self._join()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -114,9 +116,11 @@ class Publisher:
         threading.Thread(target=send, args=(self._producer,), daemon=True).start()
         sent.result(_CALL_S + 1)
 
-    def _start(self) -> None:
+    def _created(self) -> Producer:
+        return client(Producer, self._config, logger=LibrdkafkaLog())
+
+    def _join(self) -> None:
         self._aborts = 0
-        self._producer = Producer(self._config, logger=LibrdkafkaLog())
         with _served(self._producer):
             try:
                 for attempt in self._attempts():
@@ -166,7 +170,8 @@ class Publisher:
             name = self._config["transactional.id"]
             hint = f"is another worker called {name}? give each its own --worker" if _is_fenced(cause) else None
             log.error("producer_restarted", transactional_id=name, error=repr(cause), hint=hint)
-            self._start()
+            self._producer = self._created()
+            self._join()
 
     def _attempts(self) -> Retrying:
         return until_stopped(self._stop, _is_retriable, "kafka", self._waits)

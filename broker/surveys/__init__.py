@@ -40,3 +40,7 @@ class AlertError(Exception):
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+
+    def bare(self) -> "AlertError":
+        """The same to be kept: one that was raised holds the frames that it went through, and their packet unpacked."""
+        return AlertError(self.reason, self.detail)

@@ -32,7 +32,9 @@ _DAY_S = 86400.0
 _UNIX_EPOCH_MJD = 40587
 _HALF_TURN, _TURN = 180, 360  # degrees
 _MICROSECONDS_A_DAY = 86400e6
+_LONGEST_EXPOSURE_S = 86400
 _MAX_FLUX = 1e12  # nJy: 1.4 mag
+_LEAST = {name: float(np.finfo(ROW[name]).tiny) for name in ("error", "spread")}  # less would be kept as 0
 
 #: What a diaSource is not used for, in the order in which it is counted. `isDipole` is none: constant stars have it.
 BAD_FLAGS = (
@@ -84,7 +86,8 @@ def alert(columns: Columns, min_reliability: float = 0.0) -> Alert:
         raise AlertError("not_lsst", "no diaSource")
     alert_id, object_id = source.integer("diaSourceId"), _object_id(columns, source)
     mjd, ra, dec = (float(source.named(name)[0]) for name in ("midpointMjdTai", "ra", "dec"))
-    _check(alert_id, object_id, mjd, ra, dec, columns.rows[:, N_ROWS].tolist())
+    exposure_s = float(source["exposureTime"][0])
+    _check(alert_id, object_id, mjd, ra, dec, exposure_s, columns.rows[:, N_ROWS].tolist())
     reason = None
     if not object_id:
         reason = SOLAR_SYSTEM if source.integer("ssObjectId") else NO_OBJECT
@@ -93,7 +96,6 @@ def alert(columns: Columns, min_reliability: float = 0.0) -> Alert:
     epochs, dropped = np.empty(0, ROW), Counter[str]()
     if reason is None:
         epochs, dropped = _photometry(columns, min_reliability)
-    exposure_s = float(source["exposureTime"][0])
     start_utc = mjd - TAI_MINUS_UTC_S / _DAY_S - (exposure_s / 2 / _DAY_S if exposure_s > 0 else 0.0)
     return Alert(
         survey="lsst",
@@ -158,7 +160,9 @@ def _object_id(columns: Columns, source: _Table) -> int:
     return _Table(columns, _OBJECT).integer("diaObjectId") or source.integer("diaObjectId")
 
 
-def _check(alert_id: int, object_id: int, mjd: float, ra: float, dec: float, rows: list[int]) -> None:
+def _check(
+    alert_id: int, object_id: int, mjd: float, ra: float, dec: float, exposure_s: float, rows: list[int]
+) -> None:
     """Refuses a packet whose triggering diaSource cannot be true."""
     found: dict[str, tuple[Any, bool]] = {
         "diaSourceId": (alert_id, alert_id > 0),
@@ -166,6 +170,7 @@ def _check(alert_id: int, object_id: int, mjd: float, ra: float, dec: float, row
         "midpointMjdTai": (mjd, FIRST_MJD <= mjd <= LAST_MJD),
         "ra": (ra, 0 <= ra <= _TURN),
         "dec": (dec, -_HALF_TURN / 2 <= dec <= _HALF_TURN / 2),
+        "exposureTime": (exposure_s, np.isnan(exposure_s) or 0 <= exposure_s <= _LONGEST_EXPOSURE_S),
         "history": (rows[1:], max(rows[1:]) <= MAX_HISTORY),
     }
     absurd = ", ".join(f"{name} = {value!r}" for name, (value, holds) in found.items() if not holds)
@@ -197,7 +202,7 @@ def _reasons(table: _Table, *, forced: bool, min_reliability: float) -> Iterator
     yield "no_position", ~((place[0] >= 0) & (place[0] <= _TURN) & (np.abs(place[1]) <= _HALF_TURN / 2))
     yield "unknown_band", table.bands() < 0
     yield "no_flux", ~(np.abs(flux) < _MAX_FLUX)
-    yield "no_error", ~((error > 0) & (error < _MAX_FLUX))
+    yield "no_error", ~((error > _LEAST["error"]) & (error < _MAX_FLUX))
     yield "withdrawn", np.isfinite(table["timeWithdrawnMjdTai"])
     if not forced:
         for flag in BAD_FLAGS:
@@ -224,7 +229,7 @@ def _rows(table: _Table, kept: NDArray[np.bool_], withdrawn: NDArray[np.bool_], 
     rows["template"] = np.where(np.abs(template) < _MAX_FLUX, template, np.nan)
     rows["ra"], rows["dec"] = np.round((ra - _HALF_TURN) * PLACES), np.round(dec * PLACES)
     rows["lag"] = np.where(np.abs(processed - mjd) < LAST_MJD, processed - mjd, 0.0)
-    rows["spread"] = np.where((spread > 0) & (spread < _TURN), spread, np.nan)
+    rows["spread"] = np.where((spread > _LEAST["spread"]) & (spread < _TURN), spread, np.nan)
     rows["flags"] = table.bands()[kept] | forced * FORCED | withdrawn[kept] * WITHDRAWN
     return rows
 

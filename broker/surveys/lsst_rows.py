@@ -148,7 +148,7 @@ def _lost(rows: Epochs, band: Integers, is_forced: NDArray[np.bool_], known: NDA
     """
     if not rows.size:
         return np.empty(0)
-    snr = np.abs(rows["flux"] / rows["error"])
+    snr = np.abs(rows["flux"].astype(np.float64) / rows["error"])
     placing = known & ~is_forced if (known & ~is_forced).any() else known
     placing &= snr >= np.median(snr[placing])
     ra, dec = rows["ra"].astype(np.float64), rows["dec"].astype(np.float64)

@@ -25,19 +25,21 @@ def decode(
 
     The registry is asked for the schemas of frames that are not known ahead.
     """
+    known: dict[str, AlertError] = {}  # a thousand records may be bad in one way
     try:
-        return [
+        found = [
             _alert(columns, installed.survey(survey), min_reliability) for columns in _records(packet, survey, registry)
         ]
     except AlertError as error:
-        return [error]
+        return [error.bare()]
+    return [known.setdefault(str(each), each) if isinstance(each, AlertError) else each for each in found]
 
 
 def record_of(packet: bytes, survey: str, number: int, registry: Registry | None = None) -> Record:
     """All that one record of a packet says, by the names of its schema; raises AlertError, and as `decode`."""
     found = _whole(packet, survey, registry)
     if isinstance(found, AlertError):
-        raise found.with_traceback(None)
+        raise found.bare()
     return found[number]
 
 
@@ -48,7 +50,7 @@ def _whole(packet: bytes, survey: str, registry: Registry | None) -> list[Record
             return reader.records(packet)
         return [reader.record(_schema_of_frame(packet, survey, registry), packet[_FRAME_BYTES:])]
     except AlertError as error:
-        return error
+        return error.bare()
 
 
 @cache
@@ -80,7 +82,7 @@ def _alert(columns: Columns, survey: Survey, min_reliability: float) -> Alert | 
     try:
         return survey.alert(columns, min_reliability)
     except AlertError as error:
-        return error
+        return error.bare()
 
 
 def warm_up() -> None:

@@ -118,12 +118,8 @@ def run(survey: str, objects: int, seed: int, console: Console) -> Summary:
 @contextmanager
 def _servers_and_worker(survey: str) -> Iterator[tuple[KafkaSettings, threading.Thread]]:
     with embedded_kafka() as address, embedded_redis() as redis:
-        settings = Settings(
-            survey=survey,  # all of them given, so that the environment has no say
-            surveys={},
-            min_epochs=None,
-            output_format="starsieve",
-            networks=None,
+        settings = Settings.model_construct(  # without the environment, which has no say here
+            survey=survey,
             worker="demo",
             metrics_port=0,
             kafka=KafkaSettings(

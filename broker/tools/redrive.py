@@ -12,7 +12,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
-from rich.table import Table
+from rich.table import Column, Table
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from starsieve.broker.dead_letters import DeadLetter
@@ -43,6 +43,7 @@ class Selection:
         reasons: all if empty.
         since: the first time of a letter, and `until` the first that is too late.
         limit: letters of messages that were put back so many times are given up.
+        never: topics that no letter is put back on, for workers write to them.
 
     Raises:
         UsageError: no letter can be meant.
@@ -52,6 +53,7 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     limit: int = 3
+    never: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.since is not None and self.until is not None and self.since >= self.until:
@@ -116,13 +118,14 @@ class Tally:
 
     def as_table(self) -> Table:
         """A row for each reason."""
-        table = Table("reason", "letters", *Fate, "first (UTC)", "last (UTC)")
+        fates = [fate for fate in Fate if self.of(fate)]
+        table = Table(Column("reason", no_wrap=True), "letters", *fates, "first (UTC)", "last (UTC)")
         reasons = Counter[str]()
         for (reason, _), count in self.counts.items():
             reasons[reason] += count
         for reason, count in reasons.most_common():
             times = [_when(time) for time in self.times.get(reason, ())] or ["", ""]
-            table.add_row(reason, f"{count:,}", *(f"{self.counts[reason, fate]:,}" for fate in Fate), *times)
+            table.add_row(reason, f"{count:,}", *(f"{self.counts[reason, fate]:,}" for fate in fates), *times)
         return table
 
     def left_out(self, limit: int) -> list[str]:
@@ -154,7 +157,7 @@ class Tally:
 
 
 def _when(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 class Letters:
@@ -279,7 +282,7 @@ class Letters:
         if not self._selection.is_in_time(read.timestamp_ms):
             return
         letter = DeadLetter.read(read)
-        if letter is None or letter.topic in (self._kafka.dead_letter_topic, self._kafka.output_topic):
+        if letter is None or letter.topic in self._selection.never.union(self._kafka.written):
             self.tally.foreign += 1
         else:
             self.tally.reasons.add(letter.reason)

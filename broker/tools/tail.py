@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from starsieve.broker.avro import reader
@@ -96,7 +96,9 @@ class LiveTable:
 
     def render(self) -> Group:
         """What to show now."""
-        table = Table("object", "epochs", "period (d)", "trust", "class", "probability", title="starsieve")
+        table = Table(
+            Column("object", no_wrap=True), "epochs", "period (d)", "trust", "class", "probability", title="starsieve"
+        )
         for outcome in self._newest.values():
             name, probability = top_class(outcome)
             period = next((band["period"] for band in outcome["bands"] if band["period"] is not None), None)

@@ -1,6 +1,9 @@
 """Classification with a shipped network through LiteRT: no TensorFlow, the same answer in every batch."""
 
 import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,19 @@ SAME_ANSWER = 1e-3  # of a probability: processors differ in their last digits, 
 # Rows of every inference call, filled up: one shape, so one kernel, so the same bits in any company. A call takes
 # 0.1 ms; one of 256 rows takes 0.8 ms whether they are needed or not, and is a sixth cheaper a row where they are.
 CHUNK = 32
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """LiteRT tells stderr which delegate it has made, among log lines that are to be JSON; no setting hushes it."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Classifier:
@@ -44,11 +60,12 @@ class Classifier:
         self._calibration = self.card.calibration.made()
         kept = self.card.drift
         self.reference = None if kept is None else drift.from_json(kept)  # of drift; old cards have none
-        self._interpreter = Interpreter(model_content=network, num_threads=1)
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._interpreter.resize_tensor_input(self._input, (CHUNK, self.scaler.inputs))
-        self._interpreter.allocate_tensors()
+        with _silence():
+            self._interpreter = Interpreter(model_content=network, num_threads=1)
+            self._input = self._interpreter.get_input_details()[0]["index"]
+            self._output = self._interpreter.get_output_details()[0]["index"]
+            self._interpreter.resize_tensor_input(self._input, (CHUNK, self.scaler.inputs))
+            self._interpreter.allocate_tensors()
 
     def classify(
         self, features: npt.NDArray[np.float64], epochs: npt.NDArray[np.int64], objects: npt.NDArray[np.int64]

@@ -1,5 +1,6 @@
 """Dead letters, read and put back."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -45,6 +46,25 @@ def test_a_message_is_put_back_as_it_came_however_often(headers: list[Header]) -
         assert not message.is_own
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("starsieve_redrives", b"9" * 5000)],
+        [("original_" * 400_000 + "reason", b""), ("original_" * 400_000, b"")],
+        [("a", b"")] * 100_000,
+    ],
+    ids=["a number of 5,000 digits", "a name of 4 MB", "100,000 headers"],
+)
+def test_headers_of_any_size_come_into_a_letter_soon(headers: list[Header]) -> None:
+    begin = time.process_time()
+    letter = read(dead_letter(replace(MESSAGE, headers=headers), SETTINGS, {0: ABSURD}))
+    assert time.process_time() - begin < 0.5
+    assert (letter.reason, letter.redrives) == ("absurd_value", 0)
+    kept = letter.put_back().headers[1:]
+    assert kept == headers[: len(kept)]
+    assert len(letter.letter.headers) <= 100_000, "librdkafka reads no more of a message"
+
+
 def test_of_a_message_with_good_records_only_the_bad_ones_are_answered_again() -> None:
     again = read(dead_letter(MESSAGE, SETTINGS, {3: ABSURD, 1: ABSURD}, records=4)).put_back()
     assert records_to_answer(again.headers) == {1, 3}
@@ -68,6 +88,7 @@ def test_a_message_none_of_whose_records_was_good_is_answered_whole() -> None:
         [("starsieve_redrives", b"-1"), ("starsieve_records", b"1")],
         [("mine", b""), ("starsieve_redrives", b"1"), ("starsieve_records", b"1")],
         [("starsieve_redrives", None), ("starsieve_records", None)],
+        [("starsieve_redrives", b"9" * 5000), ("starsieve_records", b"1")],
     ],
 )
 def test_other_headers_of_that_name_hide_no_record(headers: list[Header]) -> None:

@@ -1,5 +1,6 @@
 """The schema registry over real HTTP: asked once, never believed blindly, waited for where it is away."""
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -86,6 +87,27 @@ def test_other_answers_are_no_alerts_fault(server: Registry, answer: tuple[int, 
     server.answers["/schemas/ids/1105"] = answer
     with pytest.raises(RegistryAway, match=server.address):
         SchemaRegistry(server.address, at_once)(1105)
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_that_drips_is_none(server: Registry, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.setattr("starsieve.broker.schema_registry._TIMEOUT_S", 0.5)
+    server.answers["/schemas/ids/1105"] = status, b"{" * 1000
+    server.pause_s = 0.01
+    with pytest.raises(RegistryAway, match=server.address):
+        SchemaRegistry(server.address, at_once)(1105)
+
+
+def test_user_and_password_go_to_the_registry_alone(server: Registry) -> None:
+    ask = SchemaRegistry(server.address.replace("//", "//me:p%40ss@"), at_once)
+    ask(1102)
+    assert server.credentials == ["Basic " + base64.b64encode(b"me:p@ss").decode()]
+    server.answers["/schemas/ids/1105"] = 500, b""
+    with pytest.raises(RegistryAway) as away:
+        ask(1105)
+    with pytest.raises(AlertError) as unknown:
+        ask(1103)
+    assert "p%40ss" not in f"{away.value}{unknown.value}"
 
 
 def test_a_registry_that_is_away_is_waited_for() -> None:

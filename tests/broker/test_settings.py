@@ -43,7 +43,12 @@ def test_file_environment_and_command_line_in_rising_order(tmp_path: Path, monke
         ('[redis]\nurl = "redis://host/0?decode_responses=True"', "redis.url", "decode_responses"),
         ('[redis]\nurl = "rediss://host/0?ssl_ca_cert=x"', "redis.url", "ssl_ca_certs?"),
         ('[redis]\nurl = "rediss://host/0?ssl_ca_certs=/nowhere.pem"', "redis.url", "/nowhere.pem"),
-        ('[redis]\nurl = "redis://host/0?socket_timeout=soon"', "redis.url", "ValueError"),
+        ('[redis]\nurl = "redis://host/0?socket_timeout=soon"', "redis.url", "a number"),
+        ('[redis]\nurl = "redis://host/0?socket_timeout=0"', "redis.url", "0.01 or more"),
+        ('[redis]\nurl = "redis://host/0?socket_timeout=nan"', "redis.url", "0.01 or more"),
+        ('[redis]\nurl = "redis://host/0?socket_connect_timeout=-1"', "redis.url", "0.01 or more"),
+        ('[redis]\nurl = "redis://host/0?max_connections=0"', "redis.url", "1 or more"),
+        ('[surveys.lsst]\ntopics = ["a"]\noutput_topic = "bad topic!"', "output_topic", "Kafka has no such topic"),
         ('[redis]\nurl = "redis://host/0?socket_timeout"', "redis.url", "bad query"),
         ('[kafka]\ntopics = ["^[[:alpha:]]+_.*$"]', "kafka.topics", "POSIX"),
         ('[kafka]\noutput_topic = "a"\ndead_letter_topic = "a"', "dead_letter_topic", "output_topic"),
@@ -152,7 +157,10 @@ def test_a_missing_file_is_named() -> None:
         load(Path("nowhere.toml"))
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED_OPTIONS))
+NO_TEXT = ("default.topic.config", "error_cb", "logger", "test.mock.num.brokers")
+
+
+@pytest.mark.parametrize("name", sorted((*RESERVED_OPTIONS, *NO_TEXT)))
 def test_options_that_the_guarantees_stand_on_are_refused_by_name(name: str) -> None:
     with pytest.raises(SettingsError, match=rf"kafka.options: {name} cannot be set"):
         load(None, kafka={"options": {name: "true"}})

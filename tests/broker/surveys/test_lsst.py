@@ -16,6 +16,7 @@ from starsieve.broker.surveys import Alert, AlertError
 from starsieve.broker.surveys.barycentre import barycentric
 from starsieve.broker.surveys.lsst import _MAX_FLUX, BAD_FLAGS
 from starsieve.broker.surveys.lsst_rows import BAND, FORCED, FORM, PLACES, WITHDRAWN
+from starsieve.broker.surveys.lsst_schemas import schema_of
 from starsieve.broker.surveys.packets import decode
 from tests.broker.surveys.lsst_packets import (
     DEC,
@@ -245,6 +246,9 @@ def test_an_unknown_major_version_is_refused_without_a_question(schema_id: int) 
         {"diaObjectId": -5},
         {"midpointMjdTai": NAN},
         {"midpointMjdTai": 1.5e9},
+        {"exposureTime": math.inf},
+        {"exposureTime": 1e13},
+        {"exposureTime": -1.0},
         {"ra": 361.0},
         {"ra": NAN},
         {"dec": -91.0},
@@ -273,15 +277,20 @@ def test_damaged_frames_are_refused_or_read(cut: int, byte: int) -> None:
     assert refusal_of(whole + b"\x00").reason == "corrupt"
 
 
-@given(flux=st.floats(width=32), error=st.floats(width=32), template=st.floats(width=32), spread=st.floats(width=32))
-@settings(max_examples=200, deadline=None)
+NUMBERS = st.floats() | st.sampled_from([1e-300, 1e-46, 1e-40, 1e-8, 1e12, 1e13, 1e300])  # a writer may send doubles
+
+
+@given(flux=NUMBERS, error=NUMBERS, template=NUMBERS, spread=NUMBERS)
+@settings(max_examples=300, deadline=None)
 def test_no_number_makes_rows_that_the_store_refuses(flux: float, error: float, template: float, spread: float) -> None:
     absurd = {"psfFlux": flux, "psfFluxErr": error, "templateFlux": template, "ixxPSF": spread, "scienceFlux": template}
     of_forced = {name: value for name, value in absurd.items() if name in {"psfFlux", "psfFluxErr", "scienceFlux"}}
     processed = {"timeProcessedMjdTai": flux}
-    found = alert_of(
-        record(source(3, **absurd), [source(1, **absurd, **processed)], [forced(2, **of_forced, **processed)])
-    )
+    packet = record(source(3, **absurd), [source(1, **absurd, **processed)], [forced(2, **of_forced, **processed)])
+    with_doubles = json.loads((schema_of(1101) or b"").replace(b'"float"', b'"double"'))
+    fastavro.writer(written := io.BytesIO(), with_doubles, [packet])
+    (found,) = decode(written.getvalue(), "lsst")
+    assert isinstance(found, Alert)
     assert FORM.are_sound(found.epochs)
     assert (np.abs(found.epochs["flux"]) <= _MAX_FLUX).all()
     assert FORM.epochs is not None
