@@ -9,7 +9,7 @@ with Subscriber("kafka:9092", since="beginning", wanted=Wanted(classes={"RRAB"},
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, date, datetime
 from typing import Self
 
@@ -36,10 +36,11 @@ class TopicError(CommandError):
 
 
 class Subscriber:
-    """The outcomes of a topic, read without joining a group or committing anything; a context manager.
+    """The outcomes of topics, read without joining a group or committing anything; a context manager.
 
     Args:
         kafka: host:port of the cluster, or settings with options, another topic, and so on.
+        topics: to read; without, the output topic of `kafka`.
         since: where to begin: "now", "beginning", or with what was published at a time (UTC, if it does not say) or on
             a date, or later; also as text of ISO 8601.
         wanted: which outcomes are given; the others are skipped, most of them without being decoded.
@@ -61,6 +62,7 @@ class Subscriber:
         self,
         kafka: KafkaSettings | str,
         *,
+        topics: Collection[str] = (),
         since: date | str = "now",
         wanted: Wanted = Wanted(),  # noqa: B008 - it never changes
         count: int | None = None,
@@ -69,12 +71,13 @@ class Subscriber:
         stop: threading.Event | None = None,
     ) -> None:
         self._kafka = KafkaSettings(bootstrap_servers=kafka) if isinstance(kafka, str) else kafka
+        self._topics = list(topics) or [self._kafka.output_topic]
         self._since = since if since in ("now", "beginning") else _time(since)
         self._wanted, self._count, self._idle_s = wanted, count, idle_s
         self._say, self._stop = say, stop or threading.Event()
         self._consumer: Consumer | None = None
-        self._partitions: set[int] | None = None  # None: not looked yet
-        self._behind: set[int] = set()  # partitions whose end has not been reached yet, or again
+        self._partitions: dict[str, set[int]] = {}  # by topic, once it was looked for
+        self._behind: set[tuple[str, int]] = set()  # partitions whose end has not been reached yet, or again
         #: Messages that were starsieve's, wanted or not, and those that were not.
         self.ours = 0
         self.foreign = 0
@@ -108,8 +111,9 @@ class Subscriber:
         given, looked, last = 0, -_LOOK_EVERY_S, time.monotonic()
         while (self._count is None or given < self._count) and not self._stop.is_set():
             now = time.monotonic()
-            if now >= looked + _LOOK_EVERY_S or (not self._partitions and now >= looked + _POLL_S):
-                self._look(self._consumer)
+            if now >= looked + _LOOK_EVERY_S or (not any(self._partitions.values()) and now >= looked + _POLL_S):
+                for topic in self._topics:
+                    self._look(self._consumer, topic)
                 looked = time.monotonic()
             message = served(self._consumer.poll, _POLL_S)
             if message is None:
@@ -118,13 +122,13 @@ class Subscriber:
                     self._end_idle()
                     return
             elif (error := message.error()) and error.code() == KafkaError._PARTITION_EOF:
-                self._behind.discard(message.partition() or 0)
+                self._behind.discard((message.topic() or "", message.partition() or 0))
                 last = time.monotonic()
             elif error:
-                self._raise_if_forbidden(error)
+                self._raise_if_forbidden(error, message.topic() or "")
                 self._heard.hear(error)
             else:
-                self._behind.add(message.partition() or 0)
+                self._behind.add((message.topic() or "", message.partition() or 0))
                 if (outcome := self._read(message)) is not None:
                     given += 1
                     yield outcome
@@ -143,34 +147,32 @@ class Subscriber:
         self.ours += 1
         return outcome if outcome is not None and self._wanted.includes(outcome) else None
 
-    def _look(self, consumer: Consumer) -> None:
+    def _look(self, consumer: Consumer, topic: str) -> None:
         """Begins with partitions that are new: all of the topic at first, or once somebody creates it."""
-        topic = self._kafka.output_topic
-        first = self._partitions is None
+        first, known = topic not in self._partitions, self._partitions.get(topic, set())
         try:
             found = consumer.list_topics(topic, timeout=_CALL_S if first else _LOOK_S).topics[topic]
             if found.error is not None:
-                self._raise_if_forbidden(found.error)
-            new = sorted(set(found.partitions) - (self._partitions or set()))
-            starts = self._starts(consumer, new) if first else [OFFSET_BEGINNING] * len(new)
+                self._raise_if_forbidden(found.error, topic)
+            new = sorted(set(found.partitions) - known)
+            starts = self._starts(consumer, topic, new) if first else [OFFSET_BEGINNING] * len(new)
         except KafkaException as error:
             if first:
                 raise TopicError(f"cannot read {topic}: {reason_of(error)}") from None
             return  # away: poll() tells why
         if first and not new:
             self._say(f"waiting for the topic {topic!r}: there is none at {self._kafka.bootstrap_servers} yet")
-        self._partitions = (self._partitions or set()) | set(new)
-        self._behind |= set(new)
+        self._partitions[topic] = known | set(new)
+        self._behind |= {(topic, part) for part in new}
         if new:
             consumer.incremental_assign(
                 [TopicPartition(topic, part, start) for part, start in zip(new, starts, strict=True)]
             )
 
-    def _starts(self, consumer: Consumer, partitions: list[int]) -> list[int]:
+    def _starts(self, consumer: Consumer, topic: str, partitions: list[int]) -> list[int]:
         """Where to begin in each. Ends are asked for first: what comes meanwhile is not to be missed."""
         if self._since == "beginning" or not partitions:
             return [OFFSET_BEGINNING] * len(partitions)
-        topic = self._kafka.output_topic
         ends = [consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=_CALL_S)[1] for part in partitions]
         if not isinstance(self._since, datetime):
             return ends
@@ -182,13 +184,13 @@ class Subscriber:
         return [each.offset if each.offset >= 0 else end for each, end in zip(found, ends, strict=True)]
 
     def _end_idle(self) -> None:
-        if not self._partitions:
-            raise TopicError(f"there is no topic {self._kafka.output_topic!r} at {self._kafka.bootstrap_servers}")
+        if not any(self._partitions.values()):
+            topics = " or ".join(map(repr, self._topics))
+            raise TopicError(f"there is no topic {topics} at {self._kafka.bootstrap_servers}")
 
-    def _raise_if_forbidden(self, error: KafkaError) -> None:
+    def _raise_if_forbidden(self, error: KafkaError, topic: str) -> None:
         if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            where = f"{self._kafka.output_topic!r} at {self._kafka.bootstrap_servers}"
-            raise TopicError(f"this user may not read the topic {where}")
+            raise TopicError(f"this user may not read the topic {topic!r} at {self._kafka.bootstrap_servers}")
 
 
 def _time(since: date | str) -> datetime:

@@ -72,6 +72,8 @@ def tail(
 ) -> None:
     """Watch the classified topic, all of it or what meets every condition, until Ctrl-C; waits for the topic.
 
+    Where the settings have several surveys, the topics of all of them.
+
     Example: [bold]starsieve tail -b localhost:9092 --json --from-beginning --idle 5 | jq .objectId[/bold]
 
     Example: [bold]starsieve tail --since 2026-01-19 --class RRAB --latest --idle 5 -o rrab.csv[/bold]
@@ -95,6 +97,9 @@ def tail(
         raise UsageError(str(error)) from None
     subscriber = client.Subscriber(
         settings.kafka,
+        topics=[output_topic]
+        if output_topic
+        else list(dict.fromkeys(each.kafka.output_topic for each in settings.each)),
         since="beginning" if from_beginning else "now" if since is None else moment("--since", since),
         wanted=wanted,
         count=count,

@@ -66,6 +66,19 @@ def read(kafka: str, topic: str, since: date | str = "beginning", wanted: Wanted
         return list(outcomes)
 
 
+def test_several_topics_are_read_to_the_end_of_each(kafka: str, topic: str) -> None:
+    other, late = topics.create_topic(kafka, partitions=3), f"{topic}-late"
+    publish(kafka, [message(other, "elsewhere", epochs=60)], partition=2)
+    everything = 2 * 2 * len(ENCODERS) + 2
+    with Subscriber(kafka, topics=[topic, other, late], since="beginning", count=everything) as subscriber:
+        outcomes = iter(subscriber)
+        found = [next(outcomes)]
+        publish(kafka, [message(late, "later", epochs=60)], partition=0)
+        found += outcomes
+    assert {each.object_id for each in found} >= {"elsewhere", "later", "json 60"}
+    assert len({each.position.rpartition(":")[0] for each in found}) == 2 + 1 + 1
+
+
 def test_all_of_a_topic_in_every_format(kafka: str, topic: str) -> None:
     found = read(kafka, topic)
     assert sorted(each.object_id for each in found) == sorted(
