@@ -40,8 +40,8 @@ class Health:
 
     joined: bool = False  # the group: its partitions were assigned, if only none
     network: bool = False  # is loaded
-    store: bool = False  # answered the last call
-    kafka: bool = False  # some broker is there
+    store: bool = True  # answered the last call, or was not asked yet
+    kafka: bool = True  # some broker was there, or none was looked for yet
     registry: bool = True  # of schemas: has answered, or was not asked yet
     refused: bool = False  # Kafka or Redis does not take our credentials, or denies a right
     aborted_in_a_row: int = 0  # transactions

@@ -325,7 +325,9 @@ def minute_line() -> None:
 def configure_logs(log_format: Literal["auto", "console", "json"], level: str) -> None:
     """Logs to standard error: lines for people, or JSON for machines; `auto` looks whether it is a terminal."""
     for_people = sys.stderr.isatty() if log_format == "auto" else log_format == "console"
-    renderer: Any = structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer()
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()) if for_people else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         processors=[

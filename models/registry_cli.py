@@ -48,7 +48,8 @@ def list_networks(
             typer.echo(json.dumps(told | _numbers(networks, survey, version)))
         return
     names = ("", "survey", "version", "from", "classes", "bands", "judged", "right", "F1", "MCC")
-    columns = [Column(name, no_wrap=True) for name in names]  # in 80 columns: versions are to be copied whole
+    # In 80 columns: versions are to be copied whole, folders may be long.
+    columns = [Column(name, no_wrap=name != "from", overflow="fold") for name in names]
     table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for survey, version, origin, is_active in _known(networks):
         try:

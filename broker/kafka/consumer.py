@@ -223,4 +223,4 @@ class AlertConsumer:
     def _begin_anew(self, event: str, partitions: Sequence[TopicPartition]) -> None:
         for each in partitions:
             self._positions.forget((each.topic, each.partition))
-        log.info("rebalance", event_=event, partitions=[f"{each.topic}:{each.partition}" for each in partitions])
+        log.info("rebalance", what=event, partitions=[f"{each.topic}:{each.partition}" for each in partitions])

@@ -27,7 +27,7 @@ def draw(path: Path, found: Drifts) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     network = f"{found.classifier.name} {found.classifier.version}"
     few = f" (too few: {MIN_OBJECTS} are needed)" if found.objects < MIN_OBJECTS else ""
-    worst = f"the {SHOWN} worst distributions"
+    worst = f"{SHOWN} of its distributions" if few else f"the {SHOWN} worst distributions"
     figure.suptitle(f"{network}: {found.objects} objects of the last {HOURS} hours{few}, {worst}")
     figure.savefig(path, dpi=110)
 

@@ -55,6 +55,9 @@ def _light_curve(axes: "Axes", epochs: Epochs) -> None:
     days = f"{date(mjd.min())} to {date(mjd.max())}"
     axes.set(xlabel=f"MJD (barycentric, TDB), {days}", ylabel="magnitude (AB)")
     axes.invert_yaxis()
+    for kind, marker, name in ((FORCED, "o", "forced"), (DIFFERENCE, "x", "difference")):
+        if (epochs["flags"] & kind > 0).any():
+            axes.plot([], [], marker, fillstyle="none", ms=4, color="0.4", label=name)
     _title(axes, "light curve")
     _legend(axes)
 
@@ -80,16 +83,16 @@ def _folded(axes: "Axes", epochs: Epochs, period: Period | None) -> None:
 def _points(axes: "Axes", rows: Epochs, where: Any, band: str, *, labelled: bool = False) -> None:
     """Three kinds of epochs: filled, forced ones hollow, difference magnitudes as crosses."""
     difference, forced = rows["flags"] & DIFFERENCE > 0, rows["flags"] & FORCED > 0
-    kinds = ((~difference & ~forced, "o", "full", ""), (~difference & forced, "o", "none", ", forced"),
-             (difference, "x", "full", ", difference"))  # fmt: skip
-    for chosen, marker, fill, name in kinds:
+    kinds = ((~difference & ~forced, "o", "full"), (~difference & forced, "o", "none"), (difference, "x", "full"))
+    label = f"{band} ({rows.size})" if labelled else None
+    for chosen, marker, fill in kinds:
         if chosen.any():
             kept = rows[chosen]
-            label = f"{band}{name} ({kept.size})" if labelled else None
             axes.errorbar(
                 where(kept), kept["mag"], kept["magerr"].astype(np.float64), fmt=marker, fillstyle=fill, ms=4,
                 lw=0.8, color=COLOURS[band], label=label,
             )  # fmt: skip
+            label = None  # once a band
 
 
 def _periodogram(axes: "Axes", epochs: Epochs, period: Period | None) -> None:
@@ -195,8 +198,11 @@ def _title(axes: "Axes", text: str) -> None:
 
 def _legend(axes: "Axes") -> None:
     """Between title and panel, where it hides nothing."""
-    axes.legend(fontsize=8, ncols=8, frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1.0), columnspacing=1.0,
-                handlelength=1.2, handletextpad=0.4, borderaxespad=0.2)  # fmt: skip
+    legend = axes.legend(
+        fontsize=8, ncols=8, frameon=False, loc="lower left", bbox_to_anchor=(-0.02, 1.0), columnspacing=1.0,
+        handlelength=1.2, handletextpad=0.4, borderaxespad=0.2,
+    )  # fmt: skip
+    legend.set_in_layout(False)  # a long one would squeeze the panels
 
 
 def _say(axes: "Axes", text: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich import box
 from rich.console import Group
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from starsieve.broker.epochs import BANDS, DIFFERENCE, FORCED, Epochs, columns, n_references, of_band
@@ -192,7 +192,9 @@ def summary(epochs: Epochs) -> list[BandSummary]:
 def as_text(found: Found, outcome: Outcome, classifier: Classifier) -> Group:
     """What to show on a terminal."""
     names = ("band", "epochs", "forced", "diff.", "first", "last", "days", "median", "range")
-    table = Table(*names, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        *(Column(name, no_wrap=True) for name in names), box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
+    )
     for band in summary(found.epochs):
         days = band.last_mjd - band.first_mjd
         counts = (band.epochs, band.forced, band.difference)

@@ -57,7 +57,7 @@ def test_readiness_follows_the_worker() -> None:
         code, text = get(port, "/readyz")
         assert (code, json.loads(text)) == (
             503,
-            {"ready": False, "reasons": ["not_joined", "no_network", "store_away", "kafka_away"]},
+            {"ready": False, "reasons": ["not_joined", "no_network"]},
         )
         health.joined = health.network = health.store = health.kafka = True
         assert get(port, "/readyz") == (200, '{"ready": true, "reasons": []}\n')
