@@ -154,7 +154,7 @@ def evaluate(
     classifier = _classifier(survey, model)
     curves = read_light_curves(data, form_of(column, labels, band))
     _warn_of_bands(curves.bands_seen, classifier)
-    table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads)
+    table = _features(curves.first(max_epochs) if max_epochs else curves, cache, threads, classifier.min_epochs)
     scores = judging.judge(classifier.classes, table, judging.answers(classifier, table))
     of_all = judging.of_all(scores)
     scores["of_all"] = {"n": of_all.n, "right": of_all.right, "accuracy": of_all.accuracy}
@@ -252,11 +252,11 @@ def experiment_zero_shot(
         zero_shot.run(data, output, model, stars, work)
 
 
-def _features(curves: Any, cache: Path | None, threads: int) -> Any:
+def _features(curves: Any, cache: Path | None, threads: int, min_epochs: int) -> Any:
     from starsieve.models.data import tables  # noqa: PLC0415
 
     with Console(stderr=True).status("Computing features"):
-        return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads)
+        return tables.extract(curves, cache=cache or tables.default_cache(), threads=threads, min_epochs=min_epochs)
 
 
 def _warn_of_bands(bands: list[str], classifier: Any) -> None:

@@ -83,7 +83,7 @@ def _table(
     cache: Path,
     threads: int,
 ) -> pa.Table:
-    table, periods = tables.extract_with_periods(curves, cache=cache, threads=threads)
+    table, periods = tables.extract_with_periods(curves, cache=cache, threads=threads, min_epochs=classifier.min_epochs)
     table, foreign = in_own_bands(table, classifier.bands)
     probabilities = judging.answers(classifier, table)
     answered = ~np.isnan(probabilities[:, 0])

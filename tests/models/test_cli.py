@@ -1,5 +1,6 @@
 """The commands about networks, run as a user runs them, on light curves of two invented kinds of star."""
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -252,3 +253,22 @@ def test_mistakes_are_told_in_one_line(app: typer.Typer, arguments: list[str], m
     result = RUNNER.invoke(app, arguments)
     assert result.exit_code == EXIT_WRONG_USAGE
     assert message in result.stderr
+
+
+def test_a_band_needs_as_many_epochs_as_the_network_was_trained_with(app: typer.Typer, tmp_path: Path) -> None:
+    """Rubin's has 7: its stream answers long before ZTF's 20 epochs in a band, and so do folders."""
+    rng = np.random.default_rng(1)
+    lines = ["object_id,band,mjd,mag,magerr"]
+    for band in "ugrizy":
+        mjd = np.sort(61000 + rng.uniform(0, 300, 12))
+        mag = 18 + 0.4 * np.sin(2 * np.pi * mjd / 0.567) + rng.normal(0, 0.01, 12)
+        lines += [f"star,{band},{time:.6f},{value:.4f},0.01" for time, value in zip(mjd, mag, strict=True)]
+    (tmp_path / "stars.csv").write_text("\n".join(lines))
+    for survey, reason in (("lsst", ""), ("ztf", "too_few_epochs")):
+        output = tmp_path / f"{survey}.csv"
+        options = ["--survey", survey, "-o", str(output), "--cache", str(tmp_path / "cache")]
+        done = RUNNER.invoke(app, ["classify", str(tmp_path / "stars.csv"), *options])
+        assert done.exit_code == 0, done.output
+        (row,) = csv.DictReader(output.read_text().splitlines())
+        assert row["reason"] == reason
+        assert (abs(float(row["period"]) - 0.567) < 0.001) if not reason else row["period"] == ""
