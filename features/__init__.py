@@ -2,7 +2,7 @@
 
 find_period(mjd, mag, magerr, band)      the period of one object, and how far to trust it
 extract(mjd, mag, magerr, band)          its 16 features
-extract_many(..., object_id=, band=)     those of a whole table, with the profile: 23 numbers more
+extract_many(..., object_id=, band=)     those of a whole table, and the numbers of PROFILE
 update(state, ...), update_many(...)     the same of light curves that grow, epoch by epoch
 
 Times are days, magnitudes magnitudes. docs/library.md has examples.

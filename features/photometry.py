@@ -25,6 +25,11 @@ MIN_EPOCHS = 20  # of a band: networks are trained and judged on light curves th
 MAG_PER_RELATIVE_FLUX = 2.5 / math.log(10)  # an error's magnitudes, to first order (Pogson 1856)
 
 
+def is_measured(mag: Floats, magerr: Floats) -> NDArray[np.bool_]:
+    """Which epochs (n,) say something: a magnitude of some survey, to better than MAX_MAGERR; not those with NaN."""
+    return np.asarray((mag > MAGNITUDES[0]) & (mag < MAGNITUDES[1]) & (magerr > 0) & (magerr < MAX_MAGERR))
+
+
 def magnitude(flux: Floats, flux_error: Floats) -> tuple[Floats, Floats]:
     """Magnitudes, and errors with that of the calibration, of positive fluxes in units of magnitude 0; shapes (n,)."""
     return -2.5 * np.log10(flux), np.hypot(MAG_PER_RELATIVE_FLUX * flux_error / flux, CALIBRATION_ERROR)

@@ -33,7 +33,7 @@ def send(
     """Sends packets behind a progress bar; raises CommandError if not all were read, or Kafka did not take them."""
     with progress() as shown:
         sent = replay.send(shown.track(packets, total=total, description=topic), kafka, topic, rate, say)
-    typer.echo(f"{sent.delivered} alerts sent to {topic}", err=True)
+    typer.echo(f"{sent.delivered} messages sent to {topic}", err=True)
     problems = []
     if sent.refusal:
         right = f" (may this user write to {topic}?)" if "authorization" in sent.refusal else ""

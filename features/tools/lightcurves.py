@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starsieve.features.periods.grid import LONGEST_BASELINE
-from starsieve.features.photometry import MAGNITUDES, MAX_MAGERR
+from starsieve.features.photometry import is_measured
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -125,8 +125,7 @@ def believable(owner: Ints, mjd: Floats, mag: Floats, magerr: Floats) -> Flags:
     Some catalogues hold epochs two million days ago. The others are those of the same object, so that what is left of a
     star does not depend on what else is in its folder.
     """
-    real = (mag > MAGNITUDES[0]) & (mag < MAGNITUDES[1])
-    sane = np.isfinite(mjd) & real & (magerr > 0) & (magerr < MAX_MAGERR)
+    sane = np.isfinite(mjd) & is_measured(mag, magerr)
     order = np.flatnonzero(sane)
     order = order[np.lexsort((mjd[order], owner[order]))]
     of_sane, times = owner[order], mjd[order]

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import redis
 from confluent_kafka.admin import AdminClient
 
@@ -54,3 +55,16 @@ def test_a_database_that_is_in_use_is_left_alone(kafka: str, redis_url: str) -> 
         assert refused.returncode == 2
         assert "1 keys" in refused.stderr
         assert client.get("precious") == b"1"
+
+
+def test_the_environment_has_no_say(kafka: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker's own settings stand there in a container: none of its servers and topics may be measured by mistake."""
+    for name, value in {
+        "REDIS__URL": "redis://127.0.0.1:1/0",
+        "KAFKA__OUTPUT_TOPIC": "precious",
+        "KAFKA__GROUP": "of-workers",
+    }.items():
+        monkeypatch.setenv(f"STARSIEVE_{name}", value)
+    found = bench(kafka, redis_url, *SMALL)
+    assert found["alerts"] == found["outcomes"]
+    assert "precious" not in AdminClient({"bootstrap.servers": kafka}).list_topics(timeout=30).topics
