@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cramjam
 import numpy as np
 
-from starsieve.broker.surveys import AlertError
+from starsieve.broker.alert_error import AlertError
 
 # https://avro.apache.org/docs/1.12.0/specification/#object-container-files
 MAGIC = b"Obj\x01"

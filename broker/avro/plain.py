@@ -8,9 +8,9 @@ import fastavro
 from fastavro.types import Schema
 
 from starsieve import schemas
+from starsieve.broker.alert_error import AlertError
 from starsieve.broker.avro import schema as schemata
 from starsieve.broker.avro.reader import Record
-from starsieve.broker.surveys import AlertError
 
 
 def read_plain(schema: str, body: bytes) -> Record:

@@ -6,11 +6,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from starsieve.broker.alert_error import AlertError
 from starsieve.broker.avro import schema
 from starsieve.broker.avro.container import Header, blocks, read_header
 from starsieve.broker.avro.program import Program, Wanted, compiled
 from starsieve.broker.avro.walk import FULL, MEANING, MISSING, OK, walk
-from starsieve.broker.surveys import AlertError
 from starsieve.features.jit import Bytes, Integers
 
 # Of one packet, as the walk counts them. The most seen are 210,000, in 7 records; a packet of Rubin's may come to 3,000

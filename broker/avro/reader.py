@@ -12,11 +12,11 @@ import fastavro
 import fastavro.schema
 from fastavro.types import Schema
 
+from starsieve.broker.alert_error import AlertError
 from starsieve.broker.avro import schema
 from starsieve.broker.avro.container import blocks, read_header
 from starsieve.broker.avro.program import Program, compiled
 from starsieve.broker.avro.projection import MAX_VALUES, read_block
-from starsieve.broker.surveys import AlertError
 
 Record = dict[str, Any]
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NoReturn
 
-from starsieve.broker.surveys import AlertError
+from starsieve.broker.alert_error import AlertError
 
 # What is left of a schema: a primitive's name, a list of branches, or a dict of a record, array, map, enum or fixed.
 Tree = Any

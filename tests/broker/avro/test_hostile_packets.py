@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -273,6 +274,26 @@ def test_a_hostile_packet_is_refused_soon(found: dict[str, dict[str, Any]], name
     assert re.match(EXPECTED[name][1], said)
     assert seconds < MAX_SECONDS
     said.encode()  # it travels in headers
+
+
+def test_a_batch_of_hostile_packets_keeps_no_more_than_their_reasons() -> None:
+    """An error that was raised holds the frames that it went through, and with them what was unpacked."""
+    poisons = [
+        EXPECTED["405 bytes"][0],
+        container_of(EMPTY, b"", 1000),
+        container_of(of(array(ONE_INT)), PACK[b"zstandard"](number(60_000) + bytes(16 * MEGABYTE)), codec=b"zstandard"),
+    ]
+    for poison in poisons:  # schemas are kept, and kernels
+        packets.decode(poison, "ztf")
+    tracemalloc.start()
+    try:
+        kept = [packets.decode(poison, "ztf") for poison in poisons for _ in range(30)]
+        assert tracemalloc.get_traced_memory()[0] < 5e6
+    finally:
+        tracemalloc.stop()
+    for error in (each for found in kept for each in found):
+        assert isinstance(error, AlertError)
+        assert error.__traceback__ is error.__context__ is None
 
 
 @pytest.mark.parametrize("name", EXPECTED)
