@@ -71,7 +71,7 @@ RESERVED_OPTIONS = {
 
 
 # Of confluent-kafka: functions and objects; of librdkafka: a cluster that is none.
-_NO_TEXT = re.compile(r"_|^logger$|^default\.topic\.config$|^test\.mock\.")
+_NO_TEXT = re.compile(r"_cb$|^(logger|opaque|enabled_events|default[._]topic[._]conf(ig)?)$|^test\.mock\.")
 _MAX_POLL_INTERVAL_MS = 300_000  # librdkafka's default
 # Settings whose wrong value may be repeated; the others may hold passwords, and so may settings that do not exist.
 _SHOWN = {

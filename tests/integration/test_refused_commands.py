@@ -128,7 +128,7 @@ def test_replay_ends_where_the_user_may_not_write(secured_kafka: SecuredKafka, p
         result = starsieve(*replay, server=secured_kafka.sasl_address, options=options)
         assert time.monotonic() - start < 2 * SOON
         assert result.exit_code == 1
-        assert "0 alerts sent" in result.stderr
+        assert "0 messages sent" in result.stderr
         assert reason in result.stderr
     assert topics.read_committed(secured_kafka.address, topic) == []
 

@@ -80,10 +80,10 @@ def test_an_archive_that_is_bad_in_part_is_sent_for_the_rest_and_the_exit_code_s
     members = tar({f"{number}.avro": packet for number, packet in enumerate(packets[5:])})
     cut.write_bytes(members[: 3 * (512 + 1024)])
     sent = starsieve("replay", good, "-b", kafka, "-t", topic)
-    assert (sent.returncode, "4 alerts sent" in sent.stderr) == (0, True)
+    assert (sent.returncode, "4 messages sent" in sent.stderr) == (0, True)
     sent = starsieve("replay", bad, cut, "-b", kafka, "-t", topic)
     assert sent.returncode == 1
-    assert "4 alerts sent" in sent.stderr
+    assert "4 messages sent" in sent.stderr
     assert "2 packets or files could not be read" in sent.stderr
     assert f"{bad}/large.avro: it is larger than" in sent.stderr
     assert f"{cut}: it ends too early" in sent.stderr
