@@ -51,7 +51,8 @@ def test_every_format_is_read(name: str) -> None:
     assert computed.period is not None
     assert found.period == pytest.approx(computed.period.period, rel=1e-6)
     assert sum(found.probabilities.values()) == pytest.approx(1, abs=1e-6)
-    assert found.probability == pytest.approx(max(found.probabilities.values()))
+    # The network's, in the headers: an output with classes of its own has their sums.
+    assert found.probability == pytest.approx(float(computed.probabilities.max()), abs=1e-4)
     not_classified = Outcome.read(message("outcomes", epochs=5, format_name=name))
     assert (not_classified.status, not_classified.reason) == ("NOT_CLASSIFIED", "too_few_epochs")
     assert (not_classified.class_name, not_classified.probability, not_classified.probabilities) == (None, None, {})

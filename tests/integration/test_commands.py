@@ -93,7 +93,7 @@ def test_replay_run_tail(kafka: str, redis_url: str, make_stream: MakeStream, tm
         (tmp_path / f"{number:04}.avro").write_bytes(packet)
     replayed = starsieve("replay", tmp_path, "-b", kafka, "-t", stream.alerts)
     assert replayed.returncode == 0, replayed.stderr
-    assert f"{len(sent)} alerts" in replayed.stderr
+    assert f"{len(sent)} messages" in replayed.stderr
     stream.worker("one", output_format="single-object")
     stream.finish(len(sent))
     lines = starsieve("tail", "-b", kafka, "--output-topic", stream.outcomes, "--json", "--from-beginning", "-n", "80")
